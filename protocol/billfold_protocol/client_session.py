@@ -1,0 +1,291 @@
+"""The client's end of one connection: a state machine over messages, with no I/O.
+
+    connection   WAITING ──challenge──► READY ──► CLOSED
+
+    wallet       NONE ──subscribe──► ASKED ──subscribed──► CATCHING_UP ──caught up──► LIVE
+                  ▲                    │                        │                      │
+                  └──────ended─────────┴────────ended───────────┴────────ended─────────┘
+
+Every statement of the server is verified here, with the key its challenge named: a checkpoint
+must repeat this subscription's nonce, acks and rejections must be signed.
+
+Spec: 20-handshake.md
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, unique
+
+from billfold_protocol import limits
+from billfold_protocol.crypto.domains import Domain
+from billfold_protocol.crypto.signing import SigningKey
+from billfold_protocol.errors import (
+    Downgrade,
+    LocalProtocolError,
+    RemoteProtocolError,
+    ServerIdentity,
+    StaleServer,
+)
+from billfold_protocol.feed import Ack, Checkpoint, Rejection
+from billfold_protocol.ids import EntryId, InstanceId, ServerKey, WalletId
+from billfold_protocol.messages import (
+    PROTOCOL_VERSION,
+    Appended,
+    CaughtUp,
+    Challenge,
+    ClientMessage,
+    Cursor,
+    Difference,
+    Ended,
+    Entries,
+    HeardBeacon,
+    Members,
+    Push,
+    Pushed,
+    Register,
+    Registered,
+    Rejected,
+    ServerMessage,
+    Subscribe,
+    Subscribed,
+    Wraps,
+    encode_client_message,
+    parse_server_message,
+    proof_parts,
+)
+
+
+@unique
+class WalletPhase(Enum):
+    """Where one wallet stands on this connection."""
+
+    ASKED = "asked"
+    CATCHING_UP = "catching up"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The server has spoken; subscribe now."""
+
+    server_key: ServerKey
+    instance: InstanceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The subscription stands, by this fresh checkpoint."""
+
+    wallet_id: WalletId
+    checkpoint: Checkpoint
+    checkpoint_raw: bytes
+    entries_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acked:
+    """Own entries are durable on the server."""
+
+    wallet_id: WalletId
+    ack: Ack
+    ack_raw: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Own entries, or a membership entry, were refused."""
+
+    wallet_id: WalletId
+    rejection: Rejection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainGrew:
+    """An own membership entry is durable on the server."""
+
+    wallet_id: WalletId
+    checkpoint: Checkpoint
+
+
+Event = (
+    Opened
+    | Accepted
+    | Acked
+    | Refused
+    | ChainGrew
+    | Members
+    | Wraps
+    | Entries
+    | CaughtUp
+    | Registered
+    | Difference
+    | HeardBeacon
+    | Ended
+)
+
+
+class ClientSession:
+    """One connection, seen from the client."""
+
+    def __init__(self, *, origin: str) -> None:
+        """Begin.
+
+        Args:
+            origin: the http(s) origin that was dialled; proofs are bound to it.
+        """
+        self._origin = origin
+        self._challenge: Challenge | None = None
+        self._phases: dict[WalletId, WalletPhase] = {}
+        self._nonces: dict[WalletId, bytes] = {}
+        self._in_flight: dict[WalletId, dict[EntryId, int]] = {}
+
+    @property
+    def challenge(self) -> Challenge:
+        """What the server said first.
+
+        Raises:
+            LocalProtocolError: it has not spoken yet.
+        """
+        if self._challenge is None:
+            raise LocalProtocolError("the server has not spoken yet")
+        return self._challenge
+
+    def is_live(self, wallet_id: WalletId) -> bool:
+        """Whether everything stored has been received and new entries come at once."""
+        return self._phases.get(wallet_id) is WalletPhase.LIVE
+
+    def receive(self, data: bytes) -> Event:
+        """Return the event in one WebSocket frame, with its signatures checked.
+
+        Raises:
+            Malformed: it is no server message.
+            RemoteProtocolError: it may not come now.
+            VerificationError: a statement is not the server's, not about this wallet or not fresh.
+        """
+        message = parse_server_message(data)
+        if isinstance(message, Challenge):
+            return self._open(message)
+        if message.wallet_id not in self._phases:
+            raise RemoteProtocolError("the server speaks of a wallet it was not asked for")
+        return self._about_wallet(message)
+
+    def subscribe(
+        self, message: Subscribe, key: SigningKey, *, pinned_key: ServerKey | None
+    ) -> bytes:
+        """Ask for a wallet; the proof is added here.
+
+        Raises:
+            ServerIdentity: the server's key is not the one that the wallet pins.
+            LocalProtocolError: the wallet is subscribed to already.
+        """
+        self._ask(message.wallet_id, pinned_key)
+        self._nonces[message.wallet_id] = message.client_nonce
+        proof = key.sign(
+            Domain.SUBSCRIBE_SIGNATURE, *proof_parts(self.challenge, self._origin, message)
+        )
+        return encode_client_message(replace(message, proof=proof))
+
+    def register(
+        self, message: Register, key: SigningKey, *, pinned_key: ServerKey | None
+    ) -> bytes:
+        """Bring a wallet's chain; the proof is added here.
+
+        Raises:
+            ServerIdentity: the server's key is not the one that the wallet pins.
+            LocalProtocolError: the wallet is subscribed to already.
+        """
+        self._ask(message.wallet_id, pinned_key)
+        proof = key.sign(
+            Domain.REGISTER_SIGNATURE, *proof_parts(self.challenge, self._origin, message)
+        )
+        return encode_client_message(replace(message, proof=proof))
+
+    def push_room(self, wallet_id: WalletId) -> int:
+        """Return how many bytes of entries may be pushed now."""
+        return limits.PUSH_CREDIT_SIZE - sum(self._in_flight.get(wallet_id, {}).values())
+
+    def push(self, wallet_id: WalletId, entries: Sequence[tuple[EntryId, bytes]]) -> bytes:
+        """Bring own entries, within the credit.
+
+        Raises:
+            LocalProtocolError: the wallet is not subscribed to, or the credit does not allow it.
+        """
+        if self._phases.get(wallet_id) in {None, WalletPhase.ASKED}:
+            raise LocalProtocolError("the wallet is not subscribed to")
+        if sum(len(raw) for _, raw in entries) > self.push_room(wallet_id):
+            raise LocalProtocolError("more entries are in flight than the credit allows")
+        in_flight = self._in_flight.setdefault(wallet_id, {})
+        in_flight.update((entry_id, len(raw)) for entry_id, raw in entries)
+        message = Push(wallet_id=wallet_id, entries=tuple(raw for _, raw in entries))
+        return encode_client_message(message)
+
+    def send(self, message: ClientMessage) -> bytes:
+        """Return the bytes of a message that needs no proof and no credit.
+
+        Raises:
+            LocalProtocolError: the message does.
+        """
+        if isinstance(message, Subscribe | Register | Push):
+            raise LocalProtocolError("this message has a method of its own")
+        return encode_client_message(message)
+
+    def cursor(self, n: int) -> Cursor:
+        """Return the cursor for an arrival number of this server."""
+        return Cursor(instance=self.challenge.instance, n=n)
+
+    def _open(self, challenge: Challenge) -> Opened:
+        if self._challenge is not None:
+            raise RemoteProtocolError("the server opened the connection twice")
+        if challenge.version != PROTOCOL_VERSION:
+            raise Downgrade("the server speaks another version of the protocol")
+        self._challenge = challenge
+        return Opened(server_key=challenge.server_key, instance=challenge.instance)
+
+    def _ask(self, wallet_id: WalletId, pinned_key: ServerKey | None) -> None:
+        if pinned_key is not None and self.challenge.server_key != pinned_key:
+            raise ServerIdentity("the server's key is not the one that the wallet pins")
+        if wallet_id in self._phases:
+            raise LocalProtocolError("the wallet is subscribed to already")
+        self._phases[wallet_id] = WalletPhase.ASKED
+
+    def _about_wallet(self, message: ServerMessage) -> Event:
+        server_key = self.challenge.server_key
+        match message:
+            case Subscribed(wallet_id=wallet_id, checkpoint=raw):
+                checkpoint = Checkpoint.verify(raw, server_key, wallet_id)
+                if checkpoint.client_nonce != self._nonces.pop(wallet_id, b""):
+                    raise StaleServer("the server's checkpoint is not fresh")
+                self._phases[wallet_id] = WalletPhase.CATCHING_UP
+                return Accepted(
+                    wallet_id=wallet_id,
+                    checkpoint=checkpoint,
+                    checkpoint_raw=raw,
+                    entries_count=message.entries_count,
+                )
+            case CaughtUp(wallet_id=wallet_id):
+                self._phases[wallet_id] = WalletPhase.LIVE
+                return message
+            case Pushed(wallet_id=wallet_id, ack=raw):
+                ack = Ack.verify(raw, server_key, wallet_id)
+                self._give_back(wallet_id, ack.ids)
+                return Acked(wallet_id=wallet_id, ack=ack, ack_raw=raw)
+            case Rejected(wallet_id=wallet_id, rejection=raw):
+                rejection = Rejection.verify(raw, server_key, wallet_id)
+                self._give_back(wallet_id, rejection.ids)
+                return Refused(wallet_id=wallet_id, rejection=rejection)
+            case Appended(wallet_id=wallet_id, checkpoint=raw):
+                checkpoint = Checkpoint.verify(raw, server_key, wallet_id)
+                return ChainGrew(wallet_id=wallet_id, checkpoint=checkpoint)
+            case Registered(wallet_id=wallet_id) | Ended(wallet_id=wallet_id):
+                self._phases.pop(wallet_id)
+                self._in_flight.pop(wallet_id, None)
+                return message
+            case Challenge():
+                raise RemoteProtocolError("the server opened the connection twice")
+            case Members() | Wraps() | Entries() | Difference() | HeardBeacon():
+                return message
+
+    def _give_back(self, wallet_id: WalletId, ids: Sequence[EntryId]) -> None:
+        in_flight = self._in_flight.get(wallet_id, {})
+        for entry_id in ids:
+            in_flight.pop(entry_id, None)

@@ -1,0 +1,52 @@
+"""Every domain label of Billfold, each used for one purpose only.
+
+A label is the first input of the hash, signature, key derivation or associated data that it names,
+so that bytes made for one purpose never verify for another.
+
+Spec: 11-cryptography.md
+"""
+
+from enum import Enum, unique
+
+
+@unique
+class Domain(Enum):
+    """One purpose of one cryptographic operation."""
+
+    DEVICE_ID = b"billfold/v1/hash/device-id"
+    MEMBERSHIP_HASH = b"billfold/v1/hash/membership-entry"
+    ENTRY_ID = b"billfold/v1/hash/feed-entry"
+    ENTRY_BODY = b"billfold/v1/hash/entry-body"
+    EPOCH_COMMITMENT = b"billfold/v1/hash/epoch-commitment"
+    WRAP_HASH = b"billfold/v1/hash/wrap"
+    VECTOR_HASH = b"billfold/v1/hash/vector"
+    LINKING_KEYS = b"billfold/v1/hash/linking-keys"
+    LINKING_TRANSCRIPT = b"billfold/v1/hash/linking-transcript"
+
+    MEMBERSHIP_SIGNATURE = b"billfold/v1/sign/membership-entry"
+    MEMBERSHIP_ACCEPTANCE = b"billfold/v1/sign/membership-acceptance"
+    ENTRY_SIGNATURE = b"billfold/v1/sign/feed-entry"
+    CHECKPOINT_SIGNATURE = b"billfold/v1/sign/checkpoint"
+    ACK_SIGNATURE = b"billfold/v1/sign/ack"
+    REJECTION_SIGNATURE = b"billfold/v1/sign/rejection"
+    SUBSCRIBE_SIGNATURE = b"billfold/v1/sign/subscribe"
+    REGISTER_SIGNATURE = b"billfold/v1/sign/register"
+    BEACON_SIGNATURE = b"billfold/v1/sign/beacon"
+
+    ENTRY_KEY = b"billfold/v1/derive/entry-key"
+    BACK_LINK_KEY = b"billfold/v1/derive/back-link-key"
+    NONCE_KEY = b"billfold/v1/derive/nonce-key"
+    NONCE = b"billfold/v1/derive/nonce"
+    LINKING_INITIATOR_KEY = b"billfold/v1/derive/linking-initiator"
+    LINKING_RESPONDER_KEY = b"billfold/v1/derive/linking-responder"
+    PASSWORD_KEY = b"billfold/v1/derive/password-key"
+    PASSWORD_COMMITMENT = b"billfold/v1/derive/password-commitment"
+    LINKING_CODE_SECRET = b"billfold/v1/derive/linking-code-secret"
+
+    ENTRY_SEAL = b"billfold/v1/seal/feed-entry"
+    BACK_LINK_SEAL = b"billfold/v1/seal/back-link"
+    LINKING_SEAL = b"billfold/v1/seal/linking"
+    PASSWORD_SEAL = b"billfold/v1/seal/password"
+
+    EPOCH_WRAP = b"billfold/v1/wrap/epoch-key"
+    LINKING_WRAP = b"billfold/v1/wrap/linking-welcome"

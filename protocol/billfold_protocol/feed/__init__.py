@@ -1,0 +1,33 @@
+"""Feeds: one device's signed sequence of sealed changes, and what makes an entry count.
+
+`entry` is the record and its bytes, `graph` decides which entries count, `vector` names the heads
+of all feeds, `checkpoint` is what a server signs about what it holds.
+
+Spec: 15-feeds.md
+"""
+
+from billfold_protocol.feed.checkpoint import Ack, Beacon, Checkpoint, Reason, Rejection
+from billfold_protocol.feed.entry import Dep, Entry, Opening, entry_id, parse_entry, verify_entry
+from billfold_protocol.feed.graph import FeedGraph, Node, Outcome, Standing
+from billfold_protocol.feed.vector import Vector, parse_vector, vector_hash
+
+__all__ = [
+    "Ack",
+    "Beacon",
+    "Checkpoint",
+    "Dep",
+    "Entry",
+    "FeedGraph",
+    "Node",
+    "Opening",
+    "Outcome",
+    "Reason",
+    "Rejection",
+    "Standing",
+    "Vector",
+    "entry_id",
+    "parse_entry",
+    "parse_vector",
+    "vector_hash",
+    "verify_entry",
+]

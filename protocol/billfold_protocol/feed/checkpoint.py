@@ -1,0 +1,260 @@
+"""What a server signs about what it holds, and what a device signs about what it has seen.
+
+A checkpoint and an ack are ordered by the server's arrival number `n`; two of them, signed by one
+server key, prove a rollback or a false ack to anybody.
+
+Spec: 15-feeds.md
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import TypeVar
+
+from billfold_protocol import codec, limits
+from billfold_protocol.crypto import signing
+from billfold_protocol.crypto.domains import Domain
+from billfold_protocol.errors import Malformed, WrongContext
+from billfold_protocol.ids import (
+    ChainHead,
+    DeviceId,
+    EntryId,
+    ServerKey,
+    SigningPublicKey,
+    WalletId,
+)
+
+VERSION = 1
+
+STATEMENT_SIZE_MAX = limits.BATCH_COUNT_MAX * 40 + 1024
+
+T = TypeVar("T")
+
+
+@unique
+class Reason(Enum):
+    """Why a server refuses; the client knows the cure by it."""
+
+    STALE_EPOCH = "stale_epoch"
+    STALE_CHAIN = "stale_chain"
+    NOT_MEMBER = "not_member"
+    REVOKED = "revoked"
+    ROLE = "role"
+    NOT_NEXT = "not_next"
+    FORK = "fork"
+    QUOTA = "quota"
+    RATE = "rate"
+    FULL = "full"
+    UNKNOWN_WALLET = "unknown_wallet"
+    REGISTRATION = "registration"
+    INVALID = "invalid"
+    CLOSED = "closed"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A server's signed statement of what it holds of one wallet."""
+
+    wallet_id: WalletId
+    n: int
+    """Arrival number of the newest entry, 0 if there is none."""
+
+    k: int
+    head: ChainHead
+    time_s: int
+    client_nonce: bytes | None
+    """32 bytes that the client chose, which prove that the statement is fresh."""
+
+    vector_hash: bytes | None
+
+    def encode(self) -> bytes:
+        """Return the bytes that are signed."""
+        return codec.encode(
+            [
+                VERSION,
+                self.wallet_id,
+                self.n,
+                self.k,
+                self.head,
+                self.time_s,
+                self.client_nonce,
+                self.vector_hash,
+            ]
+        )
+
+    def sign(self, key: signing.SigningKey) -> bytes:
+        """Return the signature followed by the statement."""
+        return _sign(key, self.encode(), Domain.CHECKPOINT_SIGNATURE)
+
+    @classmethod
+    def verify(cls, raw: bytes, key: ServerKey, wallet_id: WalletId) -> "Checkpoint":
+        """Check and parse a signed checkpoint.
+
+        Raises:
+            AuthFailed: the signature is not the server's.
+            WrongContext: it is about another wallet.
+            Malformed: it is no checkpoint.
+        """
+        fields = _open(raw, key, Domain.CHECKPOINT_SIGNATURE, 8, wallet_id)
+        n, k, head, time_s, client_nonce, hash_ = fields
+        return cls(
+            wallet_id=wallet_id,
+            n=codec.as_integer(n),
+            k=codec.as_integer(k),
+            head=ChainHead(codec.as_bytes(head, 16)),
+            time_s=codec.as_integer(time_s),
+            client_nonce=None if client_nonce is None else codec.as_bytes(client_nonce, 32),
+            vector_hash=None if hash_ is None else codec.as_bytes(hash_, 32),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """A server's signed promise that entries are durable."""
+
+    wallet_id: WalletId
+    ids: tuple[EntryId, ...]
+    n: int
+    """Arrival number of the newest entry after the commit that holds them."""
+
+    k: int
+    head: ChainHead
+
+    def sign(self, key: signing.SigningKey) -> bytes:
+        """Return the signature followed by the statement."""
+        body = codec.encode([VERSION, self.wallet_id, list(self.ids), self.n, self.k, self.head])
+        return _sign(key, body, Domain.ACK_SIGNATURE)
+
+    @classmethod
+    def verify(cls, raw: bytes, key: ServerKey, wallet_id: WalletId) -> "Ack":
+        """Check and parse a signed ack.
+
+        Raises:
+            AuthFailed: the signature is not the server's.
+            WrongContext: it is about another wallet.
+            Malformed: it is no ack.
+        """
+        ids, n, k, head = _open(raw, key, Domain.ACK_SIGNATURE, 6, wallet_id)
+        return cls(
+            wallet_id=wallet_id,
+            ids=_parse_ids(ids),
+            n=codec.as_integer(n),
+            k=codec.as_integer(k),
+            head=ChainHead(codec.as_bytes(head, 16)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """A server's signed refusal of entries or of a membership entry."""
+
+    wallet_id: WalletId
+    ids: tuple[EntryId, ...]
+    """What was refused: ids of feed entries, or the hash of one membership entry."""
+
+    reason: Reason
+    k: int
+    """Index of the newest membership entry the server judged by."""
+
+    def sign(self, key: signing.SigningKey) -> bytes:
+        """Return the signature followed by the statement."""
+        body = codec.encode([VERSION, self.wallet_id, list(self.ids), self.reason.value, self.k])
+        return _sign(key, body, Domain.REJECTION_SIGNATURE)
+
+    @classmethod
+    def verify(cls, raw: bytes, key: ServerKey, wallet_id: WalletId) -> "Rejection":
+        """Check and parse a signed rejection.
+
+        Raises:
+            AuthFailed: the signature is not the server's.
+            WrongContext: it is about another wallet.
+            Malformed: it is no rejection.
+        """
+        ids, reason, k = _open(raw, key, Domain.REJECTION_SIGNATURE, 5, wallet_id)
+        return cls(
+            wallet_id=wallet_id,
+            ids=_parse_ids(ids),
+            reason=parse_reason(reason),
+            k=codec.as_integer(k),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beacon:
+    """A device's signed statement of what it has seen, relayed to the wallet's other devices."""
+
+    wallet_id: WalletId
+    device: DeviceId
+    k: int
+    head: ChainHead
+    vector_hash: bytes
+    time_s: int
+    """The device's clock; shown as `last heard`, never relied on."""
+
+    def sign(self, key: signing.SigningKey) -> bytes:
+        """Return the signature followed by the statement."""
+        body = codec.encode(
+            [
+                VERSION,
+                self.wallet_id,
+                self.device,
+                self.k,
+                self.head,
+                self.vector_hash,
+                self.time_s,
+            ]
+        )
+        return _sign(key, body, Domain.BEACON_SIGNATURE)
+
+    @classmethod
+    def verify(cls, raw: bytes, key: SigningPublicKey, wallet_id: WalletId) -> "Beacon":
+        """Check and parse a signed beacon.
+
+        Raises:
+            AuthFailed: the signature is not the device's.
+            WrongContext: it is about another wallet.
+            Malformed: it is no beacon.
+        """
+        fields = _open(raw, key, Domain.BEACON_SIGNATURE, 7, wallet_id)
+        device, k, head, hash_, time_s = fields
+        return cls(
+            wallet_id=wallet_id,
+            device=DeviceId(codec.as_bytes(device, 16)),
+            k=codec.as_integer(k),
+            head=ChainHead(codec.as_bytes(head, 16)),
+            vector_hash=codec.as_bytes(hash_, 32),
+            time_s=codec.as_integer(time_s),
+        )
+
+
+def parse_reason(value: object) -> Reason:
+    """Parse the word that stands for a reason.
+
+    Raises:
+        Malformed: the word is unknown.
+    """
+    try:
+        return Reason(codec.as_text(value))
+    except ValueError as error:
+        raise Malformed("the reason of the refusal is unknown") from error
+
+
+def _sign(key: signing.SigningKey, body: bytes, domain: Domain) -> bytes:
+    return key.sign(domain, body) + body
+
+
+def _open(raw: bytes, key: bytes, domain: Domain, length: int, wallet_id: WalletId) -> list[object]:
+    signature, body = signing.split(raw)
+    signing.check_signature(key, signature, domain, body)
+    fields = codec.as_array(codec.decode(body, size_max=STATEMENT_SIZE_MAX), length)
+    if fields[0] != VERSION or type(fields[0]) is not int:
+        raise Malformed("the statement is of another version")
+    if codec.as_bytes(fields[1], 32) != wallet_id:
+        raise WrongContext("the statement is about another wallet")
+    return fields[2:]
+
+
+def _parse_ids(value: object) -> tuple[EntryId, ...]:
+    items: Sequence[object] = codec.as_list(value, count_max=limits.BATCH_COUNT_MAX)
+    return tuple(EntryId(codec.as_bytes(item, 32)) for item in items)

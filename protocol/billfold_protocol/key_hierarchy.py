@@ -1,0 +1,187 @@
+"""Epoch keys: committed in the chain, wrapped for each member, linked back to their predecessors.
+
+A device opens one wrap and follows the back-links to read all history; a device that was revoked
+holds no key from which a later one can be derived.
+
+Spec: 12-key-hierarchy.md
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from billfold_protocol.crypto import derivation, hashing, sealing, wrapping
+from billfold_protocol.crypto.domains import Domain
+from billfold_protocol.errors import CommitMismatch
+from billfold_protocol.ids import DeviceId, EpochId, EpochKey, MembershipHash, WalletId
+from billfold_protocol.membership import (
+    Create,
+    Member,
+    MembershipChain,
+    MembershipState,
+    Rotation,
+    listed_wraps,
+    rotation_of,
+    wrap_hash,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrapContext:
+    """Everything a wrapped epoch key is bound to, besides its recipient."""
+
+    wallet_id: WalletId
+    k: int
+    """Index of the membership entry that lists the wrap's hash."""
+
+    previous: MembershipHash
+    """Hash of the membership entry before that one."""
+
+    author: DeviceId
+    commitment: bytes
+    """Commitment of the wrapped key."""
+
+    def parts(self, recipient: DeviceId) -> tuple[bytes, ...]:
+        """Return the context for HPKE's `info`."""
+        return (
+            self.wallet_id,
+            self.k.to_bytes(4, "big"),
+            self.previous,
+            self.author,
+            recipient,
+            self.commitment,
+        )
+
+
+def commit_to(key: EpochKey) -> bytes:
+    """Return the 32-byte commitment that the chain signs for an epoch key."""
+    return hashing.digest(Domain.EPOCH_COMMITMENT, key)
+
+
+def entry_key(key: EpochKey, wallet_id: WalletId) -> bytes:
+    """Return the key that seals the feed entries of an epoch."""
+    return derivation.derive_key(key, Domain.ENTRY_KEY, wallet_id)
+
+
+def wrap_epoch_key(key: EpochKey, member: Member, context: WrapContext) -> bytes:
+    """Wrap an epoch key for one member: 1168 bytes.
+
+    Raises:
+        WeakKey: the member's key is not valid.
+    """
+    return wrapping.wrap(
+        key, member.keys.wrapping, Domain.EPOCH_WRAP, *context.parts(member.device)
+    )
+
+
+def rotate_epoch(
+    state: MembershipState,
+    *,
+    recipients: Iterable[Member],
+    author: DeviceId,
+    previous_key: EpochKey,
+    key: EpochKey,
+    nonce: bytes,
+) -> tuple[Rotation, Mapping[DeviceId, bytes]]:
+    """Prepare the rotation that follows `state` and the wraps that go beside it.
+
+    Args:
+        state: the state before the entry that will carry the rotation.
+        recipients: the members after that entry.
+        author: the device that will sign the entry.
+        previous_key: the key of `state.epoch`.
+        key: 32 fresh random bytes.
+        nonce: 24 fresh random bytes.
+
+    Raises:
+        WeakKey: a member's key is not valid.
+    """
+    context = WrapContext(
+        wallet_id=state.wallet_id,
+        k=state.k + 1,
+        previous=state.hash,
+        author=author,
+        commitment=commit_to(key),
+    )
+    members = sorted(recipients, key=lambda member: member.device)
+    wraps = {member.device: wrap_epoch_key(key, member, context) for member in members}
+    back_link_key = derivation.derive_key(key, Domain.BACK_LINK_KEY, state.wallet_id)
+    sealed = sealing.seal(back_link_key, nonce, previous_key, _back_link_context(state))
+    rotation = Rotation(
+        commitment=context.commitment,
+        wrap_hashes=tuple(wrap_hash(wraps[member.device]) for member in members),
+        back_link=nonce + sealed,
+    )
+    return rotation, wraps
+
+
+def open_wrap(
+    chain: MembershipChain, k: int, device: DeviceId, key: wrapping.UnwrappingKey, wrapped: bytes
+) -> tuple[EpochId, EpochKey]:
+    """Open the wrap that the membership entry at index `k` lists for this device.
+
+    Raises:
+        CommitMismatch: the wrap is not listed, or holds another key than the committed one.
+        AuthFailed: the wrap does not open.
+    """
+    if not 0 < k < len(chain):
+        raise CommitMismatch("no membership entry lists a wrapped key at this index")
+    entry, before = chain.entries[k], chain.state_at(k - 1)
+    epoch = chain.state_at(k).epoch
+    if listed_wraps(chain, k).get(device) != wrap_hash(wrapped):
+        raise CommitMismatch("the wrapped key is not the one the membership entry lists")
+    context = WrapContext(
+        wallet_id=chain.wallet_id,
+        k=k,
+        previous=before.hash,
+        author=entry.author,
+        commitment=epoch.commitment,
+    )
+    opened = EpochKey(key.unwrap(wrapped, Domain.EPOCH_WRAP, *context.parts(device)))
+    if commit_to(opened) != epoch.commitment:
+        raise CommitMismatch("the wrapped key is not the one the chain commits to")
+    return epoch.id, opened
+
+
+def open_back_links(
+    chain: MembershipChain, keys: Mapping[EpochId, EpochKey]
+) -> dict[EpochId, EpochKey]:
+    """Return all epoch keys that the given ones lead to, going back through the chain.
+
+    Raises:
+        CommitMismatch: a back-link holds another key than the committed one.
+        AuthFailed: a back-link does not open.
+    """
+    found = dict(keys)
+    for k in range(len(chain) - 1, 0, -1):
+        rotation = rotation_of(chain, k)
+        before = chain.state_at(k - 1)
+        key = found.get(chain.state_at(k).epoch.id)
+        if rotation is None or key is None or before.epoch.id in found:
+            continue
+        back_link_key = derivation.derive_key(key, Domain.BACK_LINK_KEY, chain.wallet_id)
+        nonce, sealed = rotation.back_link[:24], rotation.back_link[24:]
+        previous = EpochKey(
+            sealing.unseal(back_link_key, nonce, sealed, _back_link_context(before))
+        )
+        if commit_to(previous) != before.epoch.commitment:
+            raise CommitMismatch("the linked key is not the one the chain commits to")
+        found[before.epoch.id] = previous
+    return found
+
+
+def _back_link_context(before: MembershipState) -> bytes:
+    return hashing.frame(
+        Domain.BACK_LINK_SEAL, before.wallet_id, before.k.to_bytes(4, "big"), before.hash
+    )
+
+
+def verify_created_key(chain: MembershipChain, key: EpochKey) -> EpochId:
+    """Return the first epoch's id if the key is the one that `create` commits to.
+
+    Raises:
+        CommitMismatch: it is another key.
+    """
+    create = chain.entries[0].payload
+    if not isinstance(create, Create) or commit_to(key) != create.commitment:
+        raise CommitMismatch("the key is not the one the `create` entry commits to")
+    return chain.state_at(0).epoch.id

@@ -1,0 +1,87 @@
+"""Every bound of the protocol, in one place, and how the bounds relate.
+
+Sizes are in bytes, counts in items, durations in seconds.
+
+Spec: 10-encoding.md
+"""
+
+CODEC_DEPTH_MAX = 12
+"""Arrays and maps inside one another in one value."""
+
+ENTRY_PLAINTEXT_SIZE_MAX = 256 * 1024
+"""The encoded plaintext of one feed entry, before padding."""
+
+ENTRY_SIZE_MAX = 320 * 1024
+"""One signed feed entry on the wire; Padmé adds at most 12 % to the plaintext."""
+
+LIVE_ENTRY_PLAINTEXT_SIZE_MAX = 64 * 1024
+"""What coalescing puts into one entry while the person is editing."""
+
+PADDED_SIZE_MIN = 256
+"""The smallest padded plaintext, so that short values look alike."""
+
+DEPS_COUNT_MAX = 256
+"""Heads of other feeds that one entry may name."""
+
+CHANGES_COUNT_MAX = 4096
+"""Automerge changes in one entry."""
+
+MEMBERSHIP_ENTRY_SIZE_MAX = 64 * 1024
+"""One signed membership entry."""
+
+CHAIN_LENGTH_MAX = 4096
+"""Entries of one membership chain."""
+
+MEMBERS_COUNT_MAX = 256
+"""Members of one wallet at one time."""
+
+FEEDS_COUNT_MAX = 1024
+"""Feeds of one wallet: a device has one, and one more for each restored backup."""
+
+ADDRESS_SIZE_MAX = 256
+"""The UTF-8 address of a server."""
+
+FALLBACKS_COUNT_MAX = 8
+"""Fallback servers that one `home` entry may name."""
+
+WRAP_SIZE_MAX = 2048
+"""One wrapped epoch key."""
+
+FRAME_SIZE_MAX = 1024 * 1024
+"""One WebSocket message in either direction."""
+
+BATCH_COUNT_MAX = 1024
+"""Entries in one message."""
+
+BATCH_SIZE_MAX = 512 * 1024
+"""Entry bytes that a sender puts into one message, unless one entry alone is bigger."""
+
+SUBSCRIPTIONS_COUNT_MAX = 1024
+"""Wallets on one connection."""
+
+PUSH_CREDIT_SIZE = 4 * 1024 * 1024
+"""Entry bytes a client may have pushed and not yet seen answered, for each wallet."""
+
+WAITING_COUNT_MAX = 20_000
+"""Entries a replica keeps that wait for something they name."""
+
+WAITING_SIZE_MAX = 64 * 1024 * 1024
+"""Bytes of those entries."""
+
+TEXT_SIZE_MAX = 512
+"""A reason or a name in a message, in UTF-8."""
+
+RENDEZVOUS_FRAME_SIZE_MAX = 16 * 1024
+"""One message between two linking devices."""
+
+RENDEZVOUS_FRAMES_COUNT_MAX = 16
+"""Messages that one side of a rendezvous may send."""
+
+LINKING_LIFETIME_S = 300
+"""A linking code is spent after this time."""
+
+assert PADDED_SIZE_MIN < LIVE_ENTRY_PLAINTEXT_SIZE_MAX <= ENTRY_PLAINTEXT_SIZE_MAX
+assert ENTRY_PLAINTEXT_SIZE_MAX * 112 // 100 + DEPS_COUNT_MAX * 64 + 512 <= ENTRY_SIZE_MAX
+assert ENTRY_SIZE_MAX <= BATCH_SIZE_MAX < FRAME_SIZE_MAX
+assert BATCH_SIZE_MAX <= PUSH_CREDIT_SIZE
+assert MEMBERS_COUNT_MAX * 34 * 2 + MEMBERS_COUNT_MAX * 8 < MEMBERSHIP_ENTRY_SIZE_MAX

@@ -1,0 +1,324 @@
+"""What a membership chain means at one index, and which entry may follow.
+
+`MembershipState` is immutable; `apply` returns the next one or says why the entry may not follow.
+The rules, by the author's place in the state before the entry:
+
+    create     nobody before it             home, close, invite, set_role   an owner
+    link       a device, for its holder     rotate                          a member who may write
+    revoke     an owner for anyone; a device for devices of its own holder
+
+Spec: 13-membership.md
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from billfold_protocol import limits
+from billfold_protocol.crypto import enrolment, signing
+from billfold_protocol.crypto.domains import Domain
+from billfold_protocol.errors import (
+    AuthFailed,
+    LimitExceeded,
+    NotAuthorised,
+    UnsignedMember,
+    WalletClosed,
+    WrongContext,
+)
+from billfold_protocol.ids import (
+    ChainHead,
+    DeviceId,
+    EntryId,
+    EpochId,
+    FeedId,
+    HolderId,
+    MembershipHash,
+    WalletId,
+)
+from billfold_protocol.membership.entries import acceptance_parts, membership_hash
+from billfold_protocol.membership.records import (
+    Close,
+    Create,
+    Cut,
+    DeviceKeys,
+    Home,
+    Kind,
+    Link,
+    MembershipEntry,
+    Revoke,
+    Role,
+    Rotate,
+    Rotation,
+    SetRole,
+    Target,
+    TargetKind,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A device that belongs to the wallet."""
+
+    device: DeviceId
+    keys: DeviceKeys
+    holder: HolderId
+    role: Role
+    kind: Kind
+    sponsor: DeviceId
+    """The device that linked it; its own id for the first device."""
+
+    since_k: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """The keys valid until the next rotation."""
+
+    id: EpochId
+    commitment: bytes
+    k: int
+    """Index of the entry that starts the epoch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutRecord:
+    """Where the entries of a device that lost the right to write end."""
+
+    k: int
+    """Index of the entry that made the cut."""
+
+    device: DeviceId
+    heads: Cut
+
+    def excludes(self, *, k: int, feed: FeedId, seq: int, entry_id: EntryId) -> bool:
+        """Whether an entry of this device, made at index `k` of the chain, is beyond the cut."""
+        if k >= self.k:
+            return False
+        head = self.heads.get(feed)
+        return head is None or seq > head[0] or (seq == head[0] and entry_id != head[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipState:
+    """Who belongs to the wallet, with which rights, after the entry at index `k`."""
+
+    wallet_id: WalletId
+    k: int
+    hash: MembershipHash
+    members: Mapping[DeviceId, Member]
+    removed: Mapping[DeviceId, int]
+    """Devices that were revoked, and the index of the entry that did it."""
+
+    cuts: tuple[CutRecord, ...]
+    epoch: Epoch
+    home: Home | None
+    is_closed: bool
+
+    @property
+    def head(self) -> ChainHead:
+        """The first 16 bytes of the newest entry's hash, as feed entries name it."""
+        return ChainHead(self.hash[:16])
+
+    @property
+    def document(self) -> int:
+        """The number of the wallet's document; 0 until history is erased for the first time."""
+        return 0
+
+    def resolve(self, target: Target) -> frozenset[DeviceId]:
+        """Return the members that a target names in this state; empty if none."""
+        match target.kind:
+            case TargetKind.DEVICE:
+                return frozenset(d for d in self.members if d == target.id)
+            case TargetKind.HOLDER:
+                return frozenset(d for d, m in self.members.items() if m.holder == target.id)
+            case TargetKind.DEVICE_AND_LINKED:
+                found = {d for d in self.members if d == target.id}
+                # Members are in the order they joined, so one pass sees every sponsor first.
+                for device, member in self.members.items():
+                    if member.sponsor in found:
+                        found.add(device)
+                return frozenset(found)
+
+    def check_revoke(self, device: DeviceId, target: Target) -> frozenset[DeviceId]:
+        """Return whom a revoke by this device would remove.
+
+        Raises:
+            NotAuthorised: it may not remove them, or they are nobody.
+        """
+        author, gone = self.members.get(device), self.resolve(target)
+        if author is None or author.kind is Kind.AGENT:
+            raise NotAuthorised("this device may not revoke")
+        if not gone:
+            raise NotAuthorised("the revoke names nobody who is a member")
+        if device in gone:
+            raise NotAuthorised("a device may not revoke itself; another device does it")
+        for member in (self.members[other] for other in gone):
+            if author.role is not Role.OWNER and member.holder != author.holder:
+                raise NotAuthorised("only an owner may revoke another person's device")
+            if member.kind is Kind.RECOVERY:
+                raise NotAuthorised("a recovery member is not revocable by one device")
+        _require_an_owner_left({d: m for d, m in self.members.items() if d not in gone})
+        return gone
+
+    def apply(self, signed: signing.Signed[MembershipEntry]) -> "MembershipState":
+        """Return the state after an entry that has been checked against this one.
+
+        Raises:
+            WrongContext: the entry is of another wallet or another place in the chain.
+            UnsignedMember: the author is not a member, or a new device did not sign.
+            AuthFailed: the author's signature does not verify.
+            NotAuthorised: the author's role does not allow the entry.
+            LimitExceeded: the wallet would have too many members or entries.
+            WalletClosed: the wallet has ended.
+            WeakKey: a new device's key is not valid.
+        """
+        entry = signed.value
+        if self.is_closed:
+            raise WalletClosed("the wallet has ended, nothing follows its `close` entry")
+        if (entry.wallet_id, entry.k, entry.previous) != (self.wallet_id, self.k + 1, self.hash):
+            raise WrongContext("the membership entry belongs to another place")
+        author = self.members.get(entry.author)
+        if author is None:
+            raise UnsignedMember("the membership entry is not signed by a member")
+        signing.verify(signed, author.keys.signing, Domain.MEMBERSHIP_SIGNATURE, self.wallet_id)
+        moved = replace(self, k=entry.k, hash=membership_hash(signed.body))
+        match entry.payload:
+            case Create():
+                raise WrongContext("`create` stands at the beginning only")
+            case Home() as home:
+                _require_owner(author)
+                return replace(moved, home=home)
+            case Link() as link:
+                return replace(moved, members=_linked(self, author, link, entry.k))
+            case Revoke() as revoke:
+                return _revoked(self, moved, author, revoke)
+            case Rotate() as rotate:
+                if not author.role.can_write:
+                    raise NotAuthorised("a viewer may not begin an epoch")
+                return replace(moved, epoch=_rotated(moved, rotate.rotation))
+            case SetRole() as change:
+                return _with_role(self, moved, author, change)
+            case Close():
+                _require_owner(author)
+                return replace(moved, is_closed=True)
+
+
+def begin(signed: signing.Signed[MembershipEntry]) -> MembershipState:
+    """Return the state after a `create` entry.
+
+    Raises:
+        WrongContext: it is another kind of entry, or its author is not the device it names.
+        AuthFailed: the signature does not verify.
+        WeakKey: a key of the device is not valid.
+    """
+    entry, create = signed.value, signed.value.payload
+    if not isinstance(create, Create) or entry.author != create.keys.device_id:
+        raise WrongContext("a chain begins with a `create` entry signed by its own device")
+    enrolment.check_signing_key(create.keys.signing)
+    enrolment.check_wrapping_key(create.keys.wrapping)
+    signing.verify(signed, create.keys.signing, Domain.MEMBERSHIP_SIGNATURE, b"")
+    created = membership_hash(signed.body)
+    first = Member(
+        device=entry.author,
+        keys=create.keys,
+        holder=create.holder,
+        role=Role.OWNER,
+        kind=Kind.DEVICE,
+        sponsor=entry.author,
+        since_k=0,
+    )
+    return MembershipState(
+        wallet_id=WalletId(created),
+        k=0,
+        hash=created,
+        members={first.device: first},
+        removed={},
+        cuts=(),
+        epoch=Epoch(id=EpochId(created[:16]), commitment=create.commitment, k=0),
+        home=None,
+        is_closed=False,
+    )
+
+
+def _require_owner(author: Member) -> None:
+    if author.role is not Role.OWNER:
+        raise NotAuthorised("only an owner may do this")
+
+
+def _linked(state: MembershipState, author: Member, link: Link, k: int) -> dict[DeviceId, Member]:
+    device = link.keys.device_id
+    if len(state.members) >= limits.MEMBERS_COUNT_MAX:
+        raise LimitExceeded("the wallet has as many members as it may have")
+    if device in state.members or device in state.removed:
+        raise NotAuthorised("this device has been a member before; a device is listed once")
+    if author.kind is Kind.AGENT:
+        raise NotAuthorised("an agent may not add members")
+    if link.is_invite:
+        _require_owner(author)
+        if any(member.holder == link.holder for member in state.members.values()):
+            raise NotAuthorised("an invited person has a holder id of their own")
+    elif link.holder != author.holder:
+        raise NotAuthorised("a device may link devices of its own holder only")
+    elif link.role.rank > author.role.rank:
+        raise NotAuthorised("a device may not give a role above its own")
+    enrolment.check_signing_key(link.keys.signing)
+    enrolment.check_wrapping_key(link.keys.wrapping)
+    parts = acceptance_parts(state.wallet_id, author.device, link)
+    try:
+        signing.check_signature(
+            link.keys.signing, link.acceptance, Domain.MEMBERSHIP_ACCEPTANCE, *parts
+        )
+    except AuthFailed as error:
+        raise UnsignedMember("the new device did not sign its own addition") from error
+    member = Member(
+        device=device,
+        keys=link.keys,
+        holder=link.holder,
+        role=link.role,
+        kind=link.kind,
+        sponsor=author.device,
+        since_k=k,
+    )
+    return {**state.members, device: member}
+
+
+def _revoked(
+    state: MembershipState, moved: MembershipState, author: Member, revoke: Revoke
+) -> MembershipState:
+    gone = state.check_revoke(author.device, revoke.target)
+    members = {d: m for d, m in state.members.items() if d not in gone}
+    moved = replace(
+        moved,
+        members=members,
+        removed={**state.removed, **dict.fromkeys(gone, moved.k)},
+        cuts=state.cuts
+        + tuple(CutRecord(k=moved.k, device=device, heads=revoke.cut) for device in sorted(gone)),
+    )
+    return replace(moved, epoch=_rotated(moved, revoke.rotation))
+
+
+def _rotated(moved: MembershipState, rotation: Rotation) -> Epoch:
+    if len(rotation.wrap_hashes) != len(moved.members):
+        raise NotAuthorised("an epoch is wrapped once for each member and for nobody else")
+    return Epoch(id=EpochId(moved.hash[:16]), commitment=rotation.commitment, k=moved.k)
+
+
+def _with_role(
+    state: MembershipState, moved: MembershipState, author: Member, change: SetRole
+) -> MembershipState:
+    _require_owner(author)
+    member = state.members.get(change.device)
+    if member is None:
+        raise NotAuthorised("the device whose role is set is not a member")
+    members = {**state.members, change.device: replace(member, role=change.role)}
+    _require_an_owner_left(members)
+    cuts = state.cuts
+    if member.role.can_write and not change.role.can_write:
+        cuts += (CutRecord(k=moved.k, device=change.device, heads=change.cut),)
+    elif change.cut:
+        raise NotAuthorised("a cut belongs to a device that loses the right to write")
+    return replace(moved, members=members, cuts=cuts)
+
+
+def _require_an_owner_left(members: Mapping[DeviceId, Member]) -> None:
+    if all(member.role is not Role.OWNER for member in members.values()):
+        raise NotAuthorised("a wallet keeps at least one owner")

@@ -1,0 +1,73 @@
+"""What client and server say to each other: one canonical array a WebSocket message, type first.
+
+Spec: 21-sync.md
+"""
+
+from billfold_protocol.messages.client import (
+    Append,
+    ClientMessage,
+    Compare,
+    Cursor,
+    Fetch,
+    Offer,
+    Push,
+    Register,
+    SendBeacon,
+    Subscribe,
+    Unsubscribe,
+    encode_client_message,
+    parse_client_message,
+)
+from billfold_protocol.messages.handshake import PROTOCOL_VERSION, proof_parts
+from billfold_protocol.messages.server import (
+    Appended,
+    CaughtUp,
+    Challenge,
+    Difference,
+    Ended,
+    Entries,
+    HeardBeacon,
+    Members,
+    Pushed,
+    Registered,
+    Rejected,
+    ServerMessage,
+    Subscribed,
+    Wraps,
+    encode_server_message,
+    parse_server_message,
+)
+
+__all__ = [
+    "PROTOCOL_VERSION",
+    "Append",
+    "Appended",
+    "CaughtUp",
+    "Challenge",
+    "ClientMessage",
+    "Compare",
+    "Cursor",
+    "Difference",
+    "Ended",
+    "Entries",
+    "Fetch",
+    "HeardBeacon",
+    "Members",
+    "Offer",
+    "Push",
+    "Pushed",
+    "Register",
+    "Registered",
+    "Rejected",
+    "SendBeacon",
+    "ServerMessage",
+    "Subscribe",
+    "Subscribed",
+    "Unsubscribe",
+    "Wraps",
+    "encode_client_message",
+    "encode_server_message",
+    "parse_client_message",
+    "parse_server_message",
+    "proof_parts",
+]

@@ -1,0 +1,4 @@
+"""The test vectors and what makes them.
+
+Spec: 00-overview.md
+"""

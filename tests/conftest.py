@@ -1,0 +1,11 @@
+from hypothesis import HealthCheck, settings
+
+# A property is bounded by its number of examples; the time of one says nothing on a busy machine.
+settings.register_profile(
+    "billfold",
+    deadline=None,
+    max_examples=60,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("billfold")

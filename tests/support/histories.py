@@ -1,0 +1,194 @@
+"""Random but true histories of one wallet: devices write, meet, lose rights and learn of it late.
+
+A history is made by a list of steps; each device acts on what it knows, as a real one does, except
+that a device which lost its rights may go on under the newest membership it could write in.
+
+Spec: 15-feeds.md
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, unique
+
+from billfold_protocol.crypto.signing import Verified
+from billfold_protocol.feed import Dep, Entry
+from billfold_protocol.ids import DeviceId, EntryId
+from billfold_protocol.membership import MembershipChain, MembershipState, Role
+from tests.support.replicas import TestReplica
+from tests.support.wallets import TestDevice, TestFeed, TestWallet
+
+
+@unique
+class Act(Enum):
+    """What one step does."""
+
+    WRITE = "write"
+    WRITE_ANYWAY = "write_anyway"
+    OPEN_FEED = "open_feed"
+    MEET = "meet"
+    LEARN = "learn"
+    LEARN_AND_VOUCH = "learn_and_vouch"
+    LINK = "link"
+    ROTATE = "rotate"
+    DEMOTE = "demote"
+    PROMOTE = "promote"
+    REVOKE = "revoke"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One act of a device, which may concern another; indices count the devices from 0."""
+
+    act: Act
+    device: int
+    other: int = 0
+
+
+@dataclass(slots=True)
+class Actor:
+    """A device with its replica and its feed."""
+
+    device: TestDevice
+    replica: TestReplica
+    feed: TestFeed
+    feeds_count: int = 1
+    named: set[EntryId] = field(default_factory=set)
+
+
+class History:
+    """A wallet of an owner and four editors, and every entry that any of them ever made."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.wallet = TestWallet("history")
+        self.entries: dict[EntryId, Verified[Entry]] = {}
+        self._late = TestDevice("history/late")
+        names = ("second", "third", "fourth")
+        devices = [
+            self.wallet.owner,
+            *(self.wallet.link(TestDevice(f"history/{n}")) for n in names),
+        ]
+        self.actors = [self._actor(device) for device in devices]
+        for step in steps:
+            self.perform(step)
+
+    @property
+    def membership(self) -> Sequence[bytes]:
+        """The signed membership entries, from `create` on."""
+        return self.wallet.chain.raws
+
+    def fresh(self) -> TestReplica:
+        """Return a replica that knows the `create` entry only."""
+        return TestReplica(self.membership[0])
+
+    def _actor(self, device: TestDevice) -> Actor:
+        replica = self.fresh()
+        replica.learn(self.membership)
+        return Actor(device, replica, TestFeed(device.seed))
+
+    def perform(self, step: Step) -> None:
+        """Let a device act, as far as it can."""
+        actor = self.actors[step.device % len(self.actors)]
+        other = self.actors[step.other % len(self.actors)]
+        state = actor.replica.chain.state
+        match step.act:
+            case Act.WRITE:
+                if _may_write(state, actor.device.id):
+                    self._write(actor, state)
+            case Act.WRITE_ANYWAY:
+                self._write(actor, _newest_writable(actor.replica.chain, actor.device.id))
+            case Act.OPEN_FEED:
+                self._open_feed(actor)
+            case Act.MEET:
+                self._meet(actor, other)
+            case Act.LEARN | Act.LEARN_AND_VOUCH:
+                self._learn(actor, vouches=step.act is Act.LEARN_AND_VOUCH)
+            case _:
+                self._change_membership(step.act, other)
+
+    def _write(
+        self, actor: Actor, state: MembershipState, deps: Sequence[Dep] | None = None
+    ) -> None:
+        heads = actor.replica.graph.counted_heads if deps is None else deps
+        own = actor.feed.id
+        named = [dep for dep in heads if dep.feed != own and dep.id not in actor.named]
+        body = b"%d" % len(self.entries)
+        entry = self.wallet.seal(actor.device, actor.feed, body, deps=named, state=state)
+        actor.named.update(dep.id for dep in named)
+        self.entries[entry.value.id] = entry
+        actor.replica.append_own(entry, actor.device.id)
+
+    def _open_feed(self, actor: Actor) -> None:
+        if not actor.feed.entries:
+            return
+        actor.feeds_count += 1
+        seed = f"{actor.device.seed}/{actor.feeds_count}"
+        actor.feed = TestFeed(seed, previous=actor.feed.head)
+
+    def _meet(self, actor: Actor, other: Actor) -> None:
+        """Hand over all entries; the chain is learnt apart from them."""
+        for entry in list(actor.replica.stored.values()):
+            other.replica.receive(entry.raw)
+
+    def _learn(self, actor: Actor, *, vouches: bool) -> None:
+        replica = actor.replica
+        for raw in self.membership[len(replica.chain) :]:
+            replica.append(raw)
+        lost = replica.graph.cut_off()
+        own = {entry.feed for entry in actor.feed.entries}
+        heads = {dep.feed: dep for dep in sorted(lost) if dep.feed not in own}
+        if vouches and heads and _may_write(replica.chain.state, actor.device.id):
+            self._write(actor, replica.chain.state, list(heads.values()))
+        replica.drop_what_is_cut_off()
+
+    def _change_membership(self, act: Act, other: Actor) -> None:
+        owner, wallet = self.actors[0], self.wallet
+        member = wallet.state.members.get(other.device.id)
+        if act is Act.LINK and self._late.id not in wallet.devices:
+            self.actors.append(self._actor(wallet.link(self._late)))
+        elif act is Act.ROTATE:
+            wallet.rotate()
+        elif member is None or other is owner:
+            return
+        elif act is Act.PROMOTE:
+            wallet.set_role(other.device, Role.EDITOR)
+        else:
+            cut = owner.replica.graph.feeds_of([other.device.id])
+            if act is Act.REVOKE:
+                wallet.revoke(other.device, cut=cut)
+            elif member.role is not Role.VIEWER:
+                wallet.set_role(other.device, Role.VIEWER, cut=cut)
+        owner.replica.learn(self.membership)
+
+
+def what_counts(entries: Mapping[EntryId, Verified[Entry]], chain: MembershipChain) -> set[EntryId]:
+    """Return what counts once everything has arrived, straight from the rule's words."""
+    values = {id_: entry.value for id_, entry in entries.items()}
+    owners = {e.feed: e.prev.device for e in values.values() if not isinstance(e.prev, bytes)}
+
+    def is_root(entry: Entry) -> bool:
+        for cut in chain.state.cuts:
+            if cut.device != owners[entry.feed] or entry.k >= cut.k:
+                continue
+            seq, _ = cut.heads.get(entry.feed, (-1, b""))
+            if entry.seq > seq:
+                return False
+        return True
+
+    counted: set[EntryId] = set()
+    queue = [entry for entry in values.values() if is_root(entry)]
+    while queue:
+        entry = queue.pop()
+        if entry.id not in counted:
+            counted.add(entry.id)
+            queue += [values[dep.id] for dep in entry.ancestors]
+    return counted
+
+
+def _may_write(state: MembershipState, device: DeviceId) -> bool:
+    member = state.members.get(device)
+    return member is not None and member.role.can_write
+
+
+def _newest_writable(chain: MembershipChain, device: DeviceId) -> MembershipState:
+    states = (chain.state_at(k) for k in range(len(chain) - 1, -1, -1))
+    return next(state for state in states if _may_write(state, device))
