@@ -48,7 +48,7 @@ class BenchPeer:
 
     def take(self, kind: type[T]) -> list[T]:
         """Return the events of a kind so far, and forget them."""
-        found = [event for event in self.events if isinstance(event, kind)]
+        found: list[T] = [event for event in self.events if isinstance(event, kind)]
         self.events = [event for event in self.events if not isinstance(event, kind)]
         return found
 

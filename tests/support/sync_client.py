@@ -10,6 +10,7 @@ Spec: 21-sync.md
 """
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self, TypeVar
@@ -41,17 +42,20 @@ T = TypeVar("T")
 class SyncClient:
     """One connection; everything it has been told is in `events`."""
 
-    def __init__(self, address: str, *, origin: str | None = None) -> None:
+    def __init__(
+        self, address: str, *, origin: str | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.session = ClientSession(origin=origin or address)
         self.events: list[Event] = []
         self._address = address
+        self._tls = tls if tls is not None else True
         self._http = aiohttp.ClientSession()
         self._socket: aiohttp.ClientWebSocketResponse | None = None
 
     async def __aenter__(self) -> Self:
         try:
             self._socket = await self._http.ws_connect(
-                f"{self._address}/v1/sync", max_msg_size=0, autoclose=True
+                f"{self._address}/v1/sync", max_msg_size=0, ssl=self._tls
             )
         except BaseException:
             await self._http.close()

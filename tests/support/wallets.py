@@ -7,7 +7,8 @@
     entry = wallet.seal(friend, TestFeed("f"), b"change")
 
 Each change of the membership is appended to `wallet.chain`; `sign` makes an entry without appending
-it, for entries that must be refused.
+it, for entries that must be refused. All ids and keys come from the seed; hashes of entries that
+list wraps do not, because HPKE takes no randomness from outside.
 
 Spec: 13-membership.md
 """

@@ -1,0 +1,279 @@
+"""The server's core: frames in, frames and durable writes out, with no network and no event loop.
+
+`receive` judges a frame and stages its writes; the caller takes what is staged with `take_commit`,
+makes it durable, and says `committed`, which sends the acks and the fan-out. What a peer lacks is
+read from the store in pieces: `next_read`, then `read_done`. So the same relay runs under asyncio
+and under a simulation's virtual clock.
+
+Spec: 21-sync.md
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from billfold_protocol import limits
+from billfold_protocol.crypto.signing import SigningKey
+from billfold_protocol.errors import RemoteProtocolError
+from billfold_protocol.feed import Reason
+from billfold_protocol.ids import ServerKey, WalletId
+from billfold_protocol.messages import (
+    Append,
+    CaughtUp,
+    ClientMessage,
+    Compare,
+    Difference,
+    Entries,
+    Fetch,
+    Offer,
+    Push,
+    Register,
+    SendBeacon,
+    Subscribe,
+    Subscribed,
+    Unsubscribe,
+)
+from billfold_protocol.server_session import CLOSE_POLICY, ServerSession
+from billfold_server.commits import Commit
+from billfold_server.delivery import Counters, Delivery
+from billfold_server.hub import FetchJob, Outbox, Peer, Subscription
+from billfold_server.intake import Intake, RelayConfig
+from billfold_server.quotas import RateLimiter
+from billfold_server.store import LogStore, StoredEntry
+from billfold_server.wallet_log import Wallets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRequest:
+    """A piece of a log that a peer lacks."""
+
+    peer: Peer
+    wallet_id: WalletId
+    after_n: int = 0
+    fetch: FetchJob | None = None
+
+    def run(self, store: LogStore) -> list[StoredEntry]:
+        """Read it; safe in another thread.
+
+        Raises:
+            StoreError: the store is closed or damaged.
+        """
+        if self.fetch is not None:
+            return store.read_feed(
+                self.wallet_id,
+                self.fetch.feed,
+                from_seq=self.fetch.from_seq,
+                count_max=self.fetch.count,
+                size_max=limits.BATCH_SIZE_MAX,
+            )
+        return store.read_entries(
+            self.wallet_id,
+            after_n=self.after_n,
+            count_max=limits.BATCH_COUNT_MAX,
+            size_max=limits.BATCH_SIZE_MAX,
+        )
+
+
+class Relay:
+    """Orders, stores and forwards what it cannot read."""
+
+    def __init__(
+        self,
+        store: LogStore,
+        key: SigningKey,
+        config: RelayConfig,
+        *,
+        now_s: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._wallets = Wallets(store)
+        self._delivery = Delivery(self._wallets, key, now_s=now_s)
+        self._intake = Intake(self._wallets, self._delivery, config, now_s=now_s)
+        self._refusal_rate = RateLimiter(config.quotas.refusals_per_address_per_hour)
+        self._now_s = now_s
+
+    @property
+    def counters(self) -> Counters:
+        """What the relay has done since it began."""
+        return self._delivery.counters
+
+    @property
+    def server_key(self) -> ServerKey:
+        """The public key that clients pin."""
+        return self._delivery.server_key
+
+    @property
+    def wallets_count(self) -> int:
+        """How many wallets somebody listens to."""
+        return self._delivery.hub.wallets_count
+
+    def connect(
+        self, outbox: Outbox, *, nonce: bytes, origins: Sequence[str], address: str
+    ) -> Peer:
+        """Begin a connection: the challenge is sent at once.
+
+        Args:
+            outbox: the way to the peer.
+            nonce: 32 fresh random bytes.
+            origins: the http(s) origins under which this peer may have dialled us.
+            address: its network address, for rates.
+        """
+        session = ServerSession(
+            server_key=self.server_key,
+            instance=self._store.instance_id,
+            nonce=nonce,
+            origins=origins,
+        )
+        peer = Peer(session, outbox, address=address)
+        outbox.send(session.challenge())
+        return peer
+
+    def disconnect(self, peer: Peer) -> None:
+        """End a connection."""
+        for wallet_id in tuple(peer.subscriptions):
+            self._delivery.end(peer, wallet_id)
+
+    def receive(self, peer: Peer, frame: bytes) -> None:
+        """Judge one frame.
+
+        Raises:
+            RemoteProtocolError: the peer broke the protocol; close with its code.
+            StoreError: the store is closed or damaged.
+        """
+        try:
+            self._dispatch(peer, peer.session.receive(frame))
+        except RemoteProtocolError:
+            self.counters.protocol_errors += 1
+            raise
+
+    def _dispatch(self, peer: Peer, message: ClientMessage | None) -> None:
+        match message:
+            case None:
+                pass
+            case Subscribe():
+                self._subscribe(peer, message)
+            case Register():
+                self._intake.register(peer, message)
+            case Append():
+                self._intake.append(peer, message)
+            case Push():
+                self._intake.push(peer, message)
+            case Offer():
+                self._intake.offer(peer, message)
+            case Compare():
+                self._compare(peer, message)
+            case Fetch(wallet_id=wallet_id, feed=feed, from_seq=from_seq, count=count):
+                peer.ask(FetchJob(wallet_id=wallet_id, feed=feed, from_seq=from_seq, count=count))
+            case SendBeacon():
+                self._intake.beacon(peer, message)
+            case Unsubscribe(wallet_id=wallet_id):
+                self._delivery.end(peer, wallet_id)
+
+    # Commits: what is staged becomes durable together, and only then is it spoken of.
+
+    def take_commit(self) -> Commit | None:
+        """Return everything that is staged, or None."""
+        return self._intake.take_commit()
+
+    @property
+    def staged_size(self) -> int:
+        """Bytes that wait to be taken; take no more frames while they are too many."""
+        return self._intake.staged_size
+
+    def committed(self, commit: Commit) -> None:
+        """Send what a durable commit allows to be said; in the order of the commits."""
+        self._intake.settle(commit)
+        self._delivery.committed(commit)
+
+    def failed(self, commit: Commit) -> None:
+        """Refuse everything of a commit that the store did not take; before the next is taken.
+
+        Raises:
+            StoreError: the store is closed or damaged.
+        """
+        self._intake.settle(commit)
+        self._delivery.failed(commit, self._intake.discard(commit.wallets))
+
+    # Reading: what a peer lacks is read in pieces, at the pace at which it takes them.
+
+    def next_read(self, peer: Peer) -> ReadRequest | None:
+        """Return the next piece that a peer lacks, or None when all is sent."""
+        if peer.fetches:
+            job = peer.fetches.popleft()
+            return ReadRequest(peer=peer, wallet_id=job.wallet_id, fetch=job)
+        while (wallet_id := peer.next_behind()) is not None:
+            subscription = peer.subscriptions[wallet_id]
+            if not self._go_live(peer, wallet_id, subscription):
+                return ReadRequest(peer=peer, wallet_id=wallet_id, after_n=subscription.n)
+        return None
+
+    def read_done(self, request: ReadRequest, entries: Sequence[StoredEntry]) -> None:
+        """Send a piece that was read."""
+        peer, wallet_id = request.peer, request.wallet_id
+        subscription, wallet = peer.subscriptions.get(wallet_id), self._wallets.get(wallet_id)
+        if subscription is None or wallet is None:
+            return
+        if request.fetch is not None:
+            raws = tuple(entry.raw for entry in entries)
+            peer.send(Entries(wallet_id=wallet_id, n=0, entries=raws))
+            return
+        if subscription.n != request.after_n or subscription.is_live:
+            # The peer asked to compare, or was dropped and joined again, while this was read.
+            return
+        if entries:
+            subscription.n = entries[-1].n
+            skip = subscription.skip
+            wanted = tuple(e.raw for e in entries if e.seq > skip.get(e.feed, (-1, b""))[0])
+            self.counters.entries_sent += len(wanted)
+            peer.send(Entries(wallet_id=wallet_id, n=subscription.n, entries=wanted))
+        self._go_live(peer, wallet_id, subscription)
+
+    def _go_live(self, peer: Peer, wallet_id: WalletId, subscription: Subscription) -> bool:
+        """Let a peer that has been sent everything durable listen; False if something is left."""
+        if subscription.n < self._wallets.require(wallet_id).durable_n:
+            return False
+        subscription.skip = {}
+        peer.go_live(wallet_id)
+        peer.send(CaughtUp(wallet_id=wallet_id, n=subscription.n))
+        return True
+
+    def _subscribe(self, peer: Peer, message: Subscribe) -> None:
+        wallet_id = message.wallet_id
+        wallet = self._wallets.find(wallet_id)
+        keys = None if wallet is None else wallet.durable_keys_of(message.device)
+        if wallet is None or keys is None or not peer.session.is_proven(message, keys.signing):
+            # One answer, whether the wallet, the device or the proof is wrong.
+            self._delivery.end_with(peer, wallet_id, Reason.UNKNOWN_WALLET)
+            if not self._refusal_rate.take(peer.address, 1, now_s=self._now_s()):
+                raise RemoteProtocolError(
+                    "too many subscriptions were refused", close_code=CLOSE_POLICY
+                )
+            return
+        peer.session.accept(wallet_id)
+        cursor, n, skip = message.cursor, 0, message.vector or {}
+        if cursor is not None and cursor.instance == self._store.instance_id:
+            n, skip = min(cursor.n, wallet.durable_n), {}
+        checkpoint = self._delivery.checkpoint(wallet, message.client_nonce, is_whole=True)
+        peer.send(
+            Subscribed(
+                wallet_id=wallet_id,
+                checkpoint=checkpoint,
+                entries_count=max(0, wallet.durable_n - n),
+            )
+        )
+        self._delivery.send_members(peer, wallet, message.k + 1)
+        if message.device not in wallet.durable_state.members:
+            self._delivery.end_with(peer, wallet_id, Reason.REVOKED)
+            return
+        wraps = self._store.read_wraps(wallet_id, message.device, after_k=message.k)
+        self._delivery.send_wraps(peer, wallet_id, wraps)
+        self._delivery.send_beacons(peer, wallet, message.device)
+        self._delivery.hub.join(
+            wallet_id, peer, Subscription(device=message.device, n=n, skip=skip)
+        )
+
+    def _compare(self, peer: Peer, message: Compare) -> None:
+        wallet = self._wallets.require(message.wallet_id)
+        subscription = peer.subscriptions[message.wallet_id]
+        subscription.n, subscription.skip = 0, message.vector
+        peer.fall_behind(message.wallet_id)
+        peer.send(Difference(wallet_id=message.wallet_id, vector=wallet.durable_vector))

@@ -1,0 +1,202 @@
+"""What the relay asks of a log store: its values, its writes, its questions.
+
+A store keeps signed bytes in the order of arrival and never looks inside them. It is synchronous:
+one thread writes, several may read at the same time. What `commit` returned from is durable.
+
+Spec: 30-server-api.md
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from billfold_protocol.ids import DeviceId, EntryId, FeedId, InstanceId, WalletId
+
+NUMBER_END = 2**63 - 1
+"""Every stored number is below this; a question about this or a larger one finds nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """One feed entry as it came."""
+
+    n: int
+    """Arrival number in its wallet, from 1, ascending; numbers may be skipped."""
+    feed: FeedId
+    seq: int
+    """Place in its feed, from 0."""
+    entry_id: EntryId
+    raw: bytes
+    """The signed entry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedHead:
+    """The newest entry of one feed."""
+
+    seq: int
+    entry_id: EntryId
+    device: DeviceId
+    """The device that owns the feed."""
+    k: int
+    """The membership index that the head entry names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMember:
+    """One entry of the membership chain."""
+
+    k: int
+    """Index in the chain, from 0 without gaps."""
+    raw: bytes
+    """The signed entry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredWrap:
+    """One epoch key, wrapped for one device."""
+
+    k: int
+    """Index of the membership entry that made it."""
+    device: DeviceId
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletLog:
+    """Everything about one wallet but its entries and wraps, as of one moment."""
+
+    wallet_id: WalletId
+    members: tuple[bytes, ...]
+    """The signed membership entries; the position is `k`."""
+    heads: Mapping[FeedId, FeedHead]
+    n: int
+    """The last arrival number; 0 when nothing has arrived."""
+    size: int
+    """Bytes of the raw entries, membership entries and wraps."""
+    beacons: Mapping[DeviceId, bytes]
+    """The last beacon of each device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppendMembers:
+    """Append to the membership chain; the first one of a wallet makes the wallet."""
+
+    wallet_id: WalletId
+    members: tuple[StoredMember, ...]
+    wraps: tuple[StoredWrap, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppendEntries:
+    """Append feed entries, with the new head of every feed they touch."""
+
+    wallet_id: WalletId
+    entries: tuple[StoredEntry, ...]
+    """Ascending by `n`."""
+    heads: Mapping[FeedId, FeedHead]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBeacon:
+    """Keep a device's beacon in place of its last one."""
+
+    wallet_id: WalletId
+    device: DeviceId
+    raw: bytes
+
+
+Write = AppendMembers | AppendEntries | PutBeacon
+
+
+class LogStore(Protocol):
+    """Where a server keeps its wallets."""
+
+    @property
+    def instance_id(self) -> InstanceId:
+        """Return the 16 random bytes that were drawn when the store was made."""
+
+    def load_wallet(self, wallet_id: WalletId) -> WalletLog | None:
+        """Return one wallet as of one moment, or None when the store has never seen it.
+
+        Raises:
+            StoreError: The store is closed or damaged.
+        """
+
+    def commit(self, writes: Sequence[Write]) -> None:
+        """Apply the writes in their order, all or none; they are durable when this returns.
+
+        Many wallets share one commit and one wait for the disk.
+
+        Raises:
+            StoreFull: There is no room; nothing was kept, and a later commit may succeed.
+            StoreDamaged: The bytes fail their checks, or the disk did not confirm that it holds
+                them. Then the writes may or may not be found later, but whole, and the store takes
+                no more: end the process.
+            StoreError: A write does not continue what is stored (its `k`, `n`, feed and `seq`, or
+                wrap is taken, or its wallet is unknown), or the store is closed; nothing was kept.
+        """
+
+    def read_entries(
+        self, wallet_id: WalletId, *, after_n: int, count_max: int, size_max: int
+    ) -> list[StoredEntry]:
+        """Return entries that arrived after `after_n`, ascending by `n`.
+
+        At most `count_max` (from 1) and `size_max` bytes of them, but at least one if there is any.
+
+        Raises:
+            StoreError: The store is closed or damaged.
+        """
+
+    def read_feed(
+        self, wallet_id: WalletId, feed: FeedId, *, from_seq: int, count_max: int, size_max: int
+    ) -> list[StoredEntry]:
+        """Return entries of one feed at and after `from_seq`, ascending by `seq`.
+
+        At most `count_max` (from 1) and `size_max` bytes of them, but at least one if there is any.
+
+        Raises:
+            StoreError: The store is closed or damaged.
+        """
+
+    def find_entry(self, wallet_id: WalletId, feed: FeedId, seq: int) -> StoredEntry | None:
+        """Return the entry at this place of a feed, or None.
+
+        Raises:
+            StoreError: The store is closed or damaged.
+        """
+
+    def read_wraps(
+        self, wallet_id: WalletId, device: DeviceId, *, after_k: int
+    ) -> list[StoredWrap]:
+        """Return the wraps for one device with `k` above `after_k` (-1 for all), ascending by `k`.
+
+        Raises:
+            StoreError: The store is closed or damaged.
+        """
+
+    def wallet_count(self) -> int:
+        """Return how many wallets the store holds.
+
+        Raises:
+            StoreError: The store is closed.
+        """
+
+    def size(self) -> int:
+        """Return the bytes the store takes on disk; 0 when it has none.
+
+        Raises:
+            StoreError: The store is closed.
+        """
+
+    def maintain(self) -> None:
+        """Do the upkeep that should not delay a commit; call it every second or so, in any thread.
+
+        Raises:
+            StoreFull: There is no room for the upkeep; what is stored is safe, try again later.
+            StoreDamaged: As for `commit`: end the process.
+            StoreError: The store is closed.
+        """
+
+    def close(self) -> None:
+        """Wait for reads and writes under way and release the store; again is harmless."""
