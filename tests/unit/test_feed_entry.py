@@ -155,7 +155,9 @@ def test_as_many_deps_as_allowed_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", bytes(64), SECOND.raw[:64], SECOND.raw[:-1], SECOND.raw + b"\0"]
+    "raw",
+    [b"", bytes(64), SECOND.raw[:64], SECOND.raw[:-1], SECOND.raw + b"\0"],
+    ids=["nothing", "zeros", "a signature", "one byte short", "one byte long"],
 )
 def test_bytes_that_are_no_entry_are_malformed(raw: bytes) -> None:
     with pytest.raises(Malformed):

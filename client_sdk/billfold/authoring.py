@@ -1,0 +1,170 @@
+"""The membership entries that this device makes: signed bytes and the wraps that go beside them.
+
+Each function takes the chain as it is and returns the entry that may follow; nothing is kept.
+
+Spec: 13-membership.md
+"""
+
+from dataclasses import dataclass
+
+from billfold.device import DeviceSecrets
+from billfold_protocol.envelope import RandomBytes
+from billfold_protocol.errors import NotFound
+from billfold_protocol.feed import FeedGraph
+from billfold_protocol.ids import DeviceId, EpochId, EpochKey, HolderId
+from billfold_protocol.key_hierarchy import WrapContext, commit_to, rotate_epoch, wrap_epoch_key
+from billfold_protocol.membership import (
+    Create,
+    Cut,
+    Home,
+    Link,
+    Member,
+    MembershipChain,
+    MembershipEntry,
+    Payload,
+    Revoke,
+    Role,
+    Rotate,
+    Rotation,
+    SetRole,
+    Target,
+    sign_entry,
+    wrap_hash,
+)
+
+Wraps = tuple[tuple[int, DeviceId, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Authored:
+    """A signed membership entry and its wraps."""
+
+    raw: bytes
+    wraps: Wraps = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """What it takes to make entries."""
+
+    secrets: DeviceSecrets
+    chain: MembershipChain
+    epoch_keys: dict[EpochId, EpochKey]
+    graph: FeedGraph
+    random: RandomBytes
+    time_s: int
+
+    def home(self, home: Home) -> Authored:
+        """Make the entry that names the wallet's server."""
+        return Authored(self._sign(home))
+
+    def link(self, link: Link) -> Authored:
+        """Make the entry that adds a device, whose terms it has accepted.
+
+        Raises:
+            WeakKey: the new device's key is not valid.
+        """
+        state = self.chain.state
+        member = Member(
+            device=link.keys.device_id,
+            keys=link.keys,
+            holder=link.holder,
+            role=link.role,
+            kind=link.kind,
+            sponsor=self.secrets.device_id,
+            since_k=state.k + 1,
+        )
+        context = WrapContext(
+            wallet_id=state.wallet_id,
+            k=state.k + 1,
+            previous=state.hash,
+            author=self.secrets.device_id,
+            commitment=state.epoch.commitment,
+        )
+        wrapped = wrap_epoch_key(self.epoch_keys[state.epoch.id], member, context)
+        listed = Link(
+            is_invite=link.is_invite,
+            keys=link.keys,
+            holder=link.holder,
+            role=link.role,
+            kind=link.kind,
+            session=link.session,
+            acceptance=link.acceptance,
+            wrap_hash=wrap_hash(wrapped),
+        )
+        return Authored(self._sign(listed), ((state.k + 1, member.device, wrapped),))
+
+    def revoke(self, target: Target) -> Authored:
+        """Make the entry that removes devices, cuts their feeds and begins a new epoch.
+
+        Raises:
+            NotFound: the target names nobody who is a member.
+        """
+        state = self.chain.state
+        gone = state.resolve(target)
+        if not gone:
+            raise NotFound("no device of this wallet has this name or id")
+        remaining = [member for device, member in state.members.items() if device not in gone]
+        rotation, wraps = self._rotate(remaining)
+        cut = self.graph.feeds_of(gone)
+        return Authored(self._sign(Revoke(target=target, cut=cut, rotation=rotation)), wraps)
+
+    def rotate(self) -> Authored:
+        """Make the entry that begins a new epoch for the same members."""
+        rotation, wraps = self._rotate(list(self.chain.state.members.values()))
+        return Authored(self._sign(Rotate(rotation=rotation)), wraps)
+
+    def set_role(self, device: DeviceId, role: Role) -> Authored:
+        """Make the entry that changes a device's role.
+
+        Raises:
+            NotFound: the device is not a member.
+        """
+        member = self.chain.state.members.get(device)
+        if member is None:
+            raise NotFound("no device of this wallet has this name or id")
+        cut: Cut = {}
+        if member.role.can_write and not role.can_write:
+            cut = self.graph.feeds_of([device])
+        return Authored(self._sign(SetRole(device=device, role=role, cut=cut)))
+
+    def _rotate(self, recipients: list[Member]) -> tuple[Rotation, Wraps]:
+        state = self.chain.state
+        rotation, wraps = rotate_epoch(
+            state,
+            recipients=recipients,
+            author=self.secrets.device_id,
+            previous_key=self.epoch_keys[state.epoch.id],
+            key=EpochKey(self.random(32)),
+            nonce=self.random(24),
+        )
+        listed = tuple((state.k + 1, device, wrapped) for device, wrapped in wraps.items())
+        return rotation, listed
+
+    def _sign(self, payload: Payload) -> bytes:
+        state = self.chain.state
+        entry = MembershipEntry(
+            k=state.k + 1,
+            time_s=self.time_s,
+            wallet_id=state.wallet_id,
+            previous=state.hash,
+            author=self.secrets.device_id,
+            payload=payload,
+        )
+        return sign_entry(entry, self.secrets.signing_key).raw
+
+
+def create_chain(
+    secrets: DeviceSecrets, *, holder: HolderId, key: EpochKey, time_s: int
+) -> MembershipChain:
+    """Begin a wallet: its first device, holder and epoch key come from the caller."""
+    create = Create(keys=secrets.keys, holder=holder, commitment=commit_to(key))
+    entry = MembershipEntry(
+        k=0,
+        time_s=time_s,
+        wallet_id=None,
+        previous=None,
+        author=secrets.device_id,
+        payload=create,
+    )
+    return MembershipChain(sign_entry(entry, secrets.signing_key).raw)

@@ -1,0 +1,134 @@
+"""Commands on the wallet's devices: devices, link, revoke, rename-device.
+
+Spec: 22-linking.md
+"""
+
+import asyncio
+from collections import Counter
+
+from billfold.exporting import INTERNAL_TYPES
+from billfold.cli.commands.records import summarise
+from billfold.cli.commands.syncing import require_synced
+from billfold.cli.request import Answer, Arguments
+from billfold.cli.session import Session
+from billfold.cli.wire import JsonObject
+from billfold.household import Device
+from billfold.model import CREDENTIAL
+from billfold_protocol.errors import LocalProtocolError, TransportError
+from billfold_protocol.linking import Hello
+
+ONLINE_DEADLINE_S = 30.0
+
+
+async def devices(session: Session, arguments: Arguments) -> Answer:
+    """List the wallet's devices.
+
+    Raises:
+        BillfoldError: never; it only reads.
+    """
+    del arguments
+    return Answer(result={"devices": [describe_device(one) for one in session.wallet.devices()]})
+
+
+async def rename_device(session: Session, arguments: Arguments) -> Answer:
+    """Call a device something else.
+
+    Raises:
+        NotFound: no device has this name or id.
+        InputError: the name is not acceptable.
+    """
+    name = arguments.text("name")
+    await session.wallet.rename_device(arguments.text("device"), name)
+    return Answer(result={"device": arguments.text("device"), "name": name})
+
+
+async def link(session: Session, arguments: Arguments) -> Answer:
+    """Link the device that shows a code, or show words to type into it.
+
+    Raises:
+        WrongContext: the text is not a linking code.
+        PairingFailed: linking did not succeed, or was declined; the code is spent.
+        TransportError: the server cannot be reached.
+        LocalProtocolError: the wallet has no server.
+    """
+    await require_synced(session, arguments.seconds("deadline_s", default=ONLINE_DEADLINE_S))
+    is_agreed = arguments.flag("yes")
+
+    async def confirm(hello: Hello) -> bool:
+        found: JsonObject = {
+            "event": "device_found",
+            "name": hello.name,
+            "kind": hello.kind.value,
+            "fingerprint": hello.fingerprint,
+        }
+        await session.tell(found)
+        return is_agreed or await session.ask(found)
+
+    async def show(code: str) -> None:
+        await session.tell({"event": "code", "code": code})
+
+    uri = arguments.optional_text("uri")
+    if uri is None:
+        hello = await session.wallet.link_device_by_words(show=show, confirm=confirm)
+    else:
+        hello = await session.wallet.link_device(uri, confirm=confirm)
+    return Answer(
+        result={
+            "event": "linked",
+            "device": hello.keys.device_id.hex(),
+            "name": hello.name,
+            "kind": hello.kind.value,
+            "fingerprint": hello.fingerprint,
+        }
+    )
+
+
+async def revoke(session: Session, arguments: Arguments) -> Answer:
+    """Remove a device, and say what it could read.
+
+    Raises:
+        NotFound: no device has this name or id.
+        AccessError: this device may not remove it.
+        TransportError: the server did not answer in time.
+    """
+    deadline_s = arguments.seconds("deadline_s", default=ONLINE_DEADLINE_S)
+    if session.wallet.status().server is None:
+        raise LocalProtocolError(
+            "this wallet has no server, so no other device has it; "
+            "`billfold sync --server URL` gives it one"
+        )
+    try:
+        async with asyncio.timeout(deadline_s):
+            device = await session.wallet.revoke(arguments.text("device"))
+    except TimeoutError as error:
+        raise TransportError(
+            "the server did not answer, so the device may still be in the wallet; "
+            "try again when you are online"
+        ) from error
+    read = [
+        view
+        for view in (*session.wallet.records(), *session.wallet.records(trashed=True))
+        if view.type not in INTERNAL_TYPES
+    ]
+    return Answer(
+        result={
+            "device": device.id,
+            "name": device.name,
+            "could_read": dict(sorted(Counter(view.type or "" for view in read).items())),
+            "credentials": [summarise(view) for view in read if view.type == CREDENTIAL],
+        }
+    )
+
+
+def describe_device(device: Device) -> JsonObject:
+    """Return a device as JSON."""
+    return {
+        "id": device.id,
+        "name": device.name,
+        "role": None if device.role is None else device.role.value,
+        "kind": None if device.kind is None else device.kind.value,
+        "is_this": device.is_this,
+        "is_removed": device.is_removed,
+        "linked_by": device.linked_by,
+        "last_heard_s": device.last_heard_s,
+    }

@@ -1,0 +1,160 @@
+"""Group commit: everything a replica has noted since the last commit becomes durable together.
+
+Edits that are made while one commit is on its way to the disk share the next one, so that many
+concurrent edits cost one wait. Nothing is sent before what it rests on is durable.
+
+Spec: 21-sync.md
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from billfold.coalescing import edit_all
+from billfold.document import Change, Edit
+from billfold.journal import PushDue
+from billfold.replica import Replica
+from billfold.store import WalletStore
+from billfold_protocol.errors import BillfoldError, StoreError
+from billfold_protocol.messages import ClientMessage
+
+Result = TypeVar("Result")
+Sends = list[ClientMessage | PushDue]
+
+
+class Committer:
+    """One task that makes a replica's journal durable, then hands on what may be sent."""
+
+    def __init__(
+        self,
+        store: WalletStore,
+        replica: Callable[[], Replica],
+        *,
+        room: Callable[[], int | None],
+        send: Callable[[Sends], None],
+        tell: Callable[[], None],
+        fail: Callable[[StoreError], None],
+    ) -> None:
+        """Begin.
+
+        Args:
+            store: where writes go.
+            replica: returns the replica as it is now.
+            room: returns how many bytes may be pushed now, or None.
+            send: takes what may be sent.
+            tell: is called when there may be new events.
+            fail: is called when a commit failed; it makes the replica what the store holds.
+        """
+        self._store = store
+        self._replica = replica
+        self._room = room
+        self._send = send
+        self._tell = tell
+        self._fail = fail
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="billfold-commit")
+        self._wake = asyncio.Event()
+        self._waiters: list[asyncio.Future[None]] = []
+        self._edits: list[tuple[list[Edit], asyncio.Future[Change | None]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start the task."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Commit what is left and stop.
+
+        Raises:
+            StoreError: the last commit failed.
+        """
+        try:
+            await self.committed()
+        finally:
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.gather(self._task, return_exceptions=True)
+            self._executor.shutdown()
+
+    def wake(self) -> None:
+        """Commit soon."""
+        self._wake.set()
+
+    async def edit(self, edits: list[Edit]) -> Change | None:
+        """Make edits, and return when they are durable; None if nothing differs.
+
+        Edits that are asked for at the same time may share one change.
+
+        Raises:
+            AccessError, InputError, LimitExceeded: the edits are not possible.
+            StoreError: they could not be made durable, and are undone.
+        """
+        done: asyncio.Future[Change | None] = asyncio.get_running_loop().create_future()
+        self._edits.append((edits, done))
+        self._wake.set()
+        return await done
+
+    async def committed(self) -> None:
+        """Wait until everything noted so far is durable.
+
+        Raises:
+            StoreError: it could not be made durable, and is undone.
+        """
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        self._wake.set()
+        await waiter
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            replica = self._replica()
+            waiters, self._waiters = self._waiters, []
+            made = self._make_edits(replica)
+            replica.prepare(room=self._room(), is_bulk=replica.pending_count > BULK_PENDING_COUNT)
+            self._tell()
+            writes = replica.journal.take_writes()
+            sends = replica.journal.take_sends()
+            if writes:
+                try:
+                    await loop.run_in_executor(self._executor, self._store.commit, writes)
+                except StoreError as error:
+                    self._fail(error)
+                    _fail_all(waiters, error)
+                    _fail_all([done for done, _ in made], error)
+                    continue
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+            for done, change in made:
+                if not done.done():
+                    done.set_result(change)
+            if sends:
+                self._send(sends)
+
+    def _make_edits(
+        self, replica: Replica
+    ) -> list[tuple[asyncio.Future[Change | None], Change | None]]:
+        """Make the edits that wait; those that are not possible are answered at once."""
+        waiting, self._edits = self._edits, []
+        made: list[tuple[asyncio.Future[Change | None], Change | None]] = []
+        outcomes = edit_all(replica.edit, [edits for edits, _ in waiting])
+        for (_, done), outcome in zip(waiting, outcomes, strict=True):
+            if isinstance(outcome, BillfoldError):
+                if not done.done():
+                    done.set_exception(outcome)
+            else:
+                made.append((done, outcome))
+        return made
+
+
+def _fail_all(waiters: Sequence[asyncio.Future[Result]], error: StoreError) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_exception(error)
+
+
+BULK_PENDING_COUNT = 512
+"""So many edits that wait are bulk work (an import, a month offline): entries grow large."""

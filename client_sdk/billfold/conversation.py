@@ -1,0 +1,395 @@
+"""One connection's worth of talking with a server about one wallet.
+
+It translates between a client session's events and a replica: what comes in changes the replica,
+what is due goes out. It neither dials nor waits; the synchronizer does.
+
+Spec: 21-sync.md
+"""
+
+from collections.abc import Callable, Sequence
+
+from billfold.events import Event, Synced, SyncProgress, Warned
+from billfold.journal import PushDue
+from billfold.proposals import Proposals
+from billfold.replica import Replica
+from billfold_protocol import codec, limits
+from billfold_protocol.client_session import (
+    Accepted,
+    Acked,
+    ChainGrew,
+    ClientSession,
+    Opened,
+    Refused,
+)
+from billfold_protocol.client_session import Event as SessionEvent
+from billfold_protocol.envelope import RandomBytes
+from billfold_protocol.errors import (
+    BillfoldError,
+    ChainFork,
+    DeviceRevoked,
+    Equivocation,
+    Gap,
+    LimitExceeded,
+    Malformed,
+    NotAuthorised,
+    RegistrationClosed,
+    ServerRollback,
+    StoreFull,
+    TransportError,
+)
+from billfold_protocol.feed import Beacon, Checkpoint, Reason, Vector, vector_hash
+from billfold_protocol.ids import DeviceId, FeedId, InstanceId
+from billfold_protocol.membership import Home, ServerAddress
+from billfold_protocol.messages import (
+    Append,
+    CaughtUp,
+    ClientMessage,
+    Compare,
+    Cursor,
+    Difference,
+    Ended,
+    Entries,
+    HeardBeacon,
+    Members,
+    Offer,
+    Register,
+    Registered,
+    SendBeacon,
+    Subscribe,
+    Wraps,
+)
+
+CURSOR_KEY = "cursor"
+HEARD_KEY = "heard:"
+
+
+class Conversation:
+    """What is said on one connection."""
+
+    def __init__(
+        self,
+        replica: Callable[[], Replica],
+        proposals: Proposals,
+        *,
+        address: str,
+        token: str | None,
+        random: RandomBytes,
+        tell: Callable[[Event], None],
+    ) -> None:
+        """Begin.
+
+        Args:
+            replica: returns the replica as it is now.
+            proposals: the membership entries that wait.
+            address: the server's origin, as it was dialled.
+            token: what the operator gave for registering, if anything.
+            random: the source of random bytes.
+            tell: takes events.
+        """
+        self._replica = replica
+        self._proposals = proposals
+        self._address = address
+        self._token = token
+        self._random = random
+        self._tell = tell
+        self.session = ClientSession(origin=address)
+        self.outgoing: list[bytes] = []
+        """Frames to send, in order."""
+
+        self._checkpoint: Checkpoint | None = None
+        self._done_count = 0
+        self._total_count = 0
+        self._has_compared = False
+        self._refusals: set[Reason] = set()
+
+    @property
+    def push_room(self) -> int | None:
+        """How many bytes may be pushed now; None while the subscription is not live."""
+        wallet_id = self._replica().wallet_id
+        if not self.session.is_live(wallet_id) or self._refusals:
+            return None
+        return self.session.push_room(wallet_id)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether everything the server holds is here."""
+        return self.session.is_live(self._replica().wallet_id)
+
+    def receive(self, frame: bytes) -> None:
+        """Take one frame.
+
+        Raises:
+            BillfoldError: the conversation must end; the connection is of no more use.
+        """
+        self._take(self.session.receive(frame))
+
+    def send_due(self, sends: Sequence[ClientMessage | PushDue]) -> None:
+        """Say what the replica has noted, now that it is durable."""
+        for send in sends:
+            if isinstance(send, PushDue):
+                self.outgoing.append(self.session.push(self._replica().wallet_id, send.entries))
+            else:
+                self.outgoing.append(self.session.send(send))
+
+    def propose(self) -> None:
+        """Send the next membership entry, if one waits and the subscription is live."""
+        if self.is_live and (append := self._proposals.next()) is not None:
+            self.outgoing.append(self.session.send(append))
+
+    def send_beacon(self) -> None:
+        """Tell the wallet's other devices what this one has seen."""
+        replica = self._replica()
+        if not self.is_live or replica.is_removed:
+            return
+        beacon = Beacon(
+            wallet_id=replica.wallet_id,
+            device=replica.core.device_id,
+            k=replica.state.k,
+            head=replica.state.head,
+            vector_hash=vector_hash(replica.vector),
+            time_s=max(0, replica.core.now_ms() // 1000),
+        )
+        raw = beacon.sign(replica.core.secrets.signing_key)
+        message = SendBeacon(wallet_id=replica.wallet_id, beacon=raw)
+        self.outgoing.append(self.session.send(message))
+
+    def _take(self, event: SessionEvent) -> None:
+        replica = self._replica()
+        match event:
+            case Opened():
+                self._open(event)
+            case Accepted():
+                self._accepted(event)
+            case Members(k=k, entries=entries):
+                replica.receive_members(k, entries)
+            case Wraps(wraps=wraps):
+                replica.receive_wraps(wraps)
+            case Entries():
+                self._entries(event)
+            case CaughtUp(n=n):
+                self._caught_up(n)
+            case Acked(ack=ack):
+                replica.acked(ack.ids)
+                self.tell_if_synced()
+            case Refused():
+                self._refused(event)
+            case ChainGrew():
+                self._proposals.appended()
+            case Registered():
+                self._subscribe()
+            case Difference(vector=vector):
+                self._offer_what_lacks(vector)
+            case HeardBeacon(beacon=beacon):
+                self._heard(beacon)
+            case Ended(reason=reason):
+                self._ended(reason)
+
+    def _open(self, opened: Opened) -> None:
+        """Pin the server's key at first use; from then on the chain says which it is."""
+        replica = self._replica()
+        if replica.state.home is None:
+            server = ServerAddress(address=self._address, key=opened.server_key)
+            replica.set_home(Home(server=server))
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        replica = self._replica()
+        home = replica.state.home
+        assert home is not None
+        instance = self.session.challenge.instance
+        cursor = read_cursor(replica.meta(CURSOR_KEY))
+        is_known = cursor is not None and cursor.instance == instance
+        message = Subscribe(
+            wallet_id=replica.wallet_id,
+            device=replica.core.device_id,
+            client_nonce=self._random(32),
+            k=replica.state.k,
+            head=replica.state.head,
+            cursor=cursor if is_known else None,
+            vector=None if is_known else replica.vector,
+        )
+        self.outgoing.append(
+            self.session.subscribe(
+                message, replica.core.secrets.signing_key, pinned_key=home.server.key
+            )
+        )
+
+    def _accepted(self, accepted: Accepted) -> None:
+        replica, checkpoint = self._replica(), accepted.checkpoint
+        chain = replica.core.chain
+        self._checkpoint = checkpoint
+        self._done_count, self._total_count = 0, accepted.entries_count
+        replica.resend()
+        if checkpoint.k >= len(chain):
+            return
+        if chain.state_at(checkpoint.k).head != checkpoint.head:
+            raise ChainFork(
+                "the server shows another history of the wallet's devices than this one knows"
+            )
+        missing = chain.raws[checkpoint.k + 1 :]
+        if missing:
+            self._tell(Warned(ServerRollback("the server has forgotten membership entries")))
+        for raw in missing:
+            message = Append(wallet_id=replica.wallet_id, entry=raw, wraps=())
+            self.outgoing.append(self.session.send(message))
+
+    def _entries(self, message: Entries) -> None:
+        replica = self._replica()
+        replica.receive_entries(message.entries)
+        if message.n:
+            cursor = self.session.cursor(message.n)
+            replica.put_meta(CURSOR_KEY, codec.encode([cursor.instance, cursor.n]))
+        if not self.is_live:
+            self._done_count += len(message.entries)
+            total = max(self._total_count, self._done_count)
+            self._tell(SyncProgress(done=self._done_count, total=total))
+
+    def _caught_up(self, n: int) -> None:
+        """Compare what is here with what the server signed, once for each connection."""
+        replica, checkpoint = self._replica(), self._checkpoint
+        self._proposals.reconnected()
+        is_comparable = checkpoint is not None and checkpoint.n == n
+        is_different = (
+            is_comparable
+            and checkpoint is not None
+            and checkpoint.vector_hash != vector_hash(replica.vector_on_server())
+        )
+        missing = replica.core.graph.missing
+        if (is_different or missing) and not self._has_compared:
+            self._has_compared = True
+            message = Compare(wallet_id=replica.wallet_id, vector=replica.vector)
+            self.outgoing.append(self.session.send(message))
+        elif missing:
+            self._tell(Warned(Gap("the server does not give an entry that others build on")))
+        self.tell_if_synced()
+
+    def tell_if_synced(self) -> None:
+        """Tell the application when nothing is under way in either direction."""
+        replica = self._replica()
+        if self.is_live and replica.unsynced_count == 0:
+            self._tell(Synced())
+
+    def _refused(self, refused: Refused) -> None:
+        rejection = refused.rejection
+        if self._proposals.refused(rejection):
+            return
+        replica = self._replica()
+        match rejection.reason:
+            case Reason.STALE_EPOCH | Reason.STALE_CHAIN | Reason.NOT_NEXT:
+                # The rotation's entry is on its way, or an earlier entry was refused with others.
+                replica.resend(rejection.ids)
+            case reason:
+                replica.resend(rejection.ids)
+                if reason not in self._refusals:
+                    self._refusals.add(reason)
+                    self._tell(Warned(error_of(reason)))
+
+    def _offer_what_lacks(self, theirs: Vector) -> None:
+        """Offer the server the very bytes that it lost."""
+        replica = self._replica()
+        has_lost = False
+        for feed, (seq, id_) in replica.vector_on_server().items():
+            their_seq, their_id = theirs.get(feed, (-1, b""))
+            if their_seq == seq and their_id != id_:
+                self._tell(Warned(Equivocation("two entries carry one feed and sequence number")))
+            if their_seq < seq:
+                has_lost = True
+                self._offer(feed, their_seq + 1, seq)
+        if has_lost:
+            lost = ServerRollback("the server had lost entries; this device gave them back")
+            self._tell(Warned(lost))
+
+    def _offer(self, feed: FeedId, from_seq: int, to_seq: int) -> None:
+        replica = self._replica()
+        batch: list[bytes] = []
+        size = 0
+        entries = replica.core.stored_entries(feed, from_seq)
+        for seq, raw in zip(range(from_seq, to_seq + 1), entries, strict=False):
+            batch.append(raw)
+            size += len(raw)
+            if seq == to_seq or size + limits.ENTRY_SIZE_MAX > limits.BATCH_SIZE_MAX:
+                message = Offer(wallet_id=replica.wallet_id, entries=tuple(batch))
+                self.outgoing.append(self.session.send(message))
+                batch, size = [], 0
+
+    def _heard(self, raw: bytes) -> None:
+        """Remember when another device was last heard; what is not its own says nothing."""
+        replica = self._replica()
+        for device, member in replica.state.members.items():
+            try:
+                beacon = Beacon.verify(raw, member.keys.signing, replica.wallet_id)
+            except BillfoldError:
+                continue
+            if beacon.device == device:
+                replica.put_meta(heard_key(device), raw)
+                return
+
+    def _ended(self, reason: Reason) -> None:
+        match reason:
+            case Reason.UNKNOWN_WALLET if not self._replica().is_removed:
+                self._register()
+            case Reason.REVOKED:
+                raise DeviceRevoked("this device was revoked from the wallet")
+            case _:
+                raise error_of(reason)
+
+    def _register(self) -> None:
+        """Bring the whole chain to a server that does not have the wallet."""
+        replica = self._replica()
+        home = replica.state.home
+        assert home is not None
+        if replica.meta(CURSOR_KEY) is not None:
+            lost = ServerRollback("the server had lost this wallet; this device gave it back")
+            self._tell(Warned(lost))
+            replica.put_meta(CURSOR_KEY, None)
+        message = Register(
+            wallet_id=replica.wallet_id,
+            device=replica.core.device_id,
+            members=tuple(replica.core.chain.raws),
+            wraps=(),
+            token=self._token,
+        )
+        self.outgoing.append(
+            self.session.register(
+                message, replica.core.secrets.signing_key, pinned_key=home.server.key
+            )
+        )
+
+
+def error_of(reason: Reason) -> BillfoldError:
+    """Return the error that stands for a server's refusal, with what the person can do."""
+    match reason:
+        case Reason.QUOTA:
+            return LimitExceeded("the server has no more room for this wallet; ask its operator")
+        case Reason.RATE:
+            return LimitExceeded("the server limits how fast this may be done; it goes on later")
+        case Reason.FULL:
+            return StoreFull("the server's disk is full; edits are kept here until it has room")
+        case Reason.REGISTRATION:
+            return RegistrationClosed(
+                "the server takes new wallets only from people with a token; ask its operator"
+            )
+        case Reason.ROLE:
+            return NotAuthorised("this device may read the wallet but not change it")
+        case Reason.REVOKED | Reason.NOT_MEMBER | Reason.UNKNOWN_WALLET:
+            return DeviceRevoked("the server does not take this device for one of the wallet's")
+        case Reason.FORK:
+            return Equivocation("another copy of this device wrote to the wallet")
+        case _:
+            return TransportError(f"the server refused ({reason.value})")
+
+
+def heard_key(device: DeviceId) -> str:
+    """Return the name under which a device's last beacon is kept."""
+    return HEARD_KEY + device.hex()
+
+
+def read_cursor(data: bytes | None) -> Cursor | None:
+    """Read a stored cursor; a damaged one is as good as none."""
+    if data is None:
+        return None
+    try:
+        instance, n = codec.as_array(codec.decode(data, size_max=64), 2)
+        return Cursor(instance=InstanceId(codec.as_bytes(instance, 16)), n=codec.as_integer(n))
+    except Malformed:
+        return None

@@ -1,0 +1,178 @@
+"""What the parts of a replica share: keys, chain, feeds, document, and the journal of what is due.
+
+Spec: 21-sync.md
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from billfold.device import DeviceSecrets
+from billfold.document import Document, SetAside
+from billfold.events import Event, Warned
+from billfold.journal import Journal
+from billfold.store import PutQuarantined, WalletStore, Write
+from billfold_protocol import limits
+from billfold_protocol.crypto.signing import Verified
+from billfold_protocol.envelope import RandomBytes
+from billfold_protocol.errors import (
+    BillfoldError,
+    LimitExceeded,
+    Malformed,
+    PeerPoison,
+    Quarantined,
+    StoreDamaged,
+    VerificationError,
+)
+from billfold_protocol.feed import Dep, Entry, FeedGraph, parse_entry, verify_entry
+from billfold_protocol.ids import DeviceId, EpochId, EpochKey, FeedId, HolderId, WalletId
+from billfold_protocol.membership import Member, MembershipChain
+
+
+@dataclass(slots=True, kw_only=True)
+class Core:
+    """One device's copy of one wallet, in memory."""
+
+    store: WalletStore
+    """Read from here only; the caller commits what the journal says."""
+
+    secrets: DeviceSecrets
+    holder: HolderId
+    chain: MembershipChain
+    epoch_keys: dict[EpochId, EpochKey]
+    feed: FeedId
+    graph: FeedGraph
+    document: Document
+    quarantined: set[bytes]
+    """Ids of entries whose content is set aside as a whole."""
+
+    now_ms: Callable[[], int]
+    random: RandomBytes
+    journal: Journal = field(default_factory=Journal)
+
+    @property
+    def wallet_id(self) -> WalletId:
+        """The wallet."""
+        return self.chain.wallet_id
+
+    @property
+    def device_id(self) -> DeviceId:
+        """This device."""
+        return self.secrets.device_id
+
+    @property
+    def member(self) -> Member | None:
+        """This device as a member, or None once it is revoked."""
+        return self.chain.state.members.get(self.device_id)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether entries of this device count now."""
+        member = self.member
+        return member is not None and member.role.can_write and not self.chain.state.is_closed
+
+    @property
+    def epoch_key(self) -> EpochKey | None:
+        """The key of the current epoch, or None while its wrap has not come."""
+        return self.epoch_keys.get(self.chain.state.epoch.id)
+
+    def write(self, *writes: Write) -> None:
+        """Note what the store must keep."""
+        self.journal.writes.extend(writes)
+
+    def tell(self, event: Event) -> None:
+        """Note what the application must know."""
+        self.journal.events.append(event)
+
+    def set_aside(self, items: tuple[SetAside, ...]) -> None:
+        """Keep changes that could not be applied."""
+        for item in items:
+            self.write(PutQuarantined(item.hash, item.raw, describe_set_aside(item)))
+            self.tell(Warned(item.error))
+
+    def stored_entries(self, feed: FeedId, from_seq: int = 0) -> Iterator[bytes]:
+        """Read the raw entries of a feed back, in order.
+
+        Raises:
+            StoreDamaged: stored bytes fail their checks.
+        """
+        while True:
+            batch = self.store.read_entries(
+                feed,
+                from_seq=from_seq,
+                count_max=limits.BATCH_COUNT_MAX,
+                size_max=limits.BATCH_SIZE_MAX,
+            )
+            if not batch:
+                return
+            yield from (entry.raw for entry in batch)
+            from_seq = batch[-1].seq + 1
+
+
+def read_entry(store: WalletStore, wallet_id: WalletId, dep: Dep) -> Entry:
+    """Read one entry back from the store.
+
+    Raises:
+        StoreDamaged: it is not there.
+    """
+    found = store.read_entries(dep.feed, from_seq=dep.seq, count_max=1, size_max=1)
+    if not found or found[0].seq != dep.seq:
+        raise StoreDamaged("an entry that the wallet builds on is missing from its file")
+    return parse_entry(found[0].raw, wallet_id).value
+
+
+def verified_entry(core: Core, raw: bytes) -> Verified[Entry]:
+    """Verify an entry again that was read back from the store.
+
+    Raises:
+        StoreDamaged: it belongs to no device of the wallet, or does not verify.
+    """
+    try:
+        signed = parse_entry(raw, core.wallet_id)
+        device = core.graph.device_of(signed.value.feed)
+        keys = None if device is None else core.chain.keys_of(device)
+        if keys is None:
+            raise StoreDamaged("an entry in the wallet's file belongs to no device")
+        return verify_entry(signed, core.wallet_id, keys.signing)
+    except (Malformed, VerificationError) as error:
+        raise StoreDamaged("an entry in the wallet's file does not verify") from error
+
+
+def describe_set_aside(item: SetAside) -> str:
+    """Return what the store keeps beside a change that was set aside."""
+    return json.dumps(
+        {
+            "change": True,
+            "actor": None if item.actor is None else item.actor.hex(),
+            "stops_at": item.stops_at,
+            "error": type(item.error).__name__,
+            "message": str(item.error),
+        }
+    )
+
+
+def parse_set_aside(stored: PutQuarantined) -> SetAside | None:
+    """Read a change back that was set aside; None if it is an entry that was, as a whole.
+
+    Raises:
+        StoreDamaged: it is neither.
+    """
+    if not stored.reason.startswith("{"):
+        return None
+    try:
+        about = json.loads(stored.reason)
+        actor = about["actor"]
+        return SetAside(
+            hash=stored.hash,
+            raw=stored.raw,
+            actor=None if actor is None else bytes.fromhex(actor),
+            stops_at=about["stops_at"],
+            error=_SET_ASIDE_ERRORS[about["error"]](about["message"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreDamaged("a change that was set aside is damaged") from error
+
+
+_SET_ASIDE_ERRORS: dict[str, type[BillfoldError]] = {
+    error.__name__: error for error in (Malformed, Quarantined, PeerPoison, LimitExceeded)
+}

@@ -1,0 +1,50 @@
+"""The wallet document: a CRDT of flat fields that merges whatever devices wrote apart.
+
+`Document` holds it, `Edit`s change it, `limits` bounds it. Only this package knows automerge.
+
+Spec: 40-wallet-document.md
+"""
+
+from billfold.document.document import Applied, Change, Document
+from billfold.document.edits import (
+    Edit,
+    EditText,
+    FieldEdit,
+    Purge,
+    RemoveField,
+    Restore,
+    Trash,
+)
+from billfold.document.history import HistoryItem
+from billfold.document.identifiers import NOTES, random_record_id, record_id
+from billfold.document.intake import SetAside
+from billfold.document.merge_kinds import TAGS, TYPE, MergeKind, MergeKinds, base_merge_kinds
+from billfold.document.values import Conflict, FieldState, RecordView, Scalar, Value
+
+__all__ = [
+    "NOTES",
+    "TAGS",
+    "TYPE",
+    "Applied",
+    "Change",
+    "Conflict",
+    "Document",
+    "Edit",
+    "EditText",
+    "FieldEdit",
+    "FieldState",
+    "HistoryItem",
+    "MergeKind",
+    "MergeKinds",
+    "Purge",
+    "RecordView",
+    "RemoveField",
+    "Restore",
+    "Scalar",
+    "SetAside",
+    "Trash",
+    "Value",
+    "base_merge_kinds",
+    "random_record_id",
+    "record_id",
+]

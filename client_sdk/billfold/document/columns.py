@@ -1,0 +1,250 @@
+"""Readers for the compressed columns of an automerge change, bounded by what they may expand to.
+
+A column is a series of runs: a positive count and one value that repeats, a negative count and
+that many values, or zero and a count of nulls. The count of a run is not bounded by the column's
+size, so everything here adds counts up without expanding them.
+
+Spec: 40-wallet-document.md
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from billfold.document.limits import CHANGE_OPERATION_COUNT_MAX
+from billfold_protocol.errors import LimitExceeded, Malformed, Quarantined
+
+_INTEGER_BITS: Final = 64
+FIRST_LONG_BYTE: Final = 0x80
+"""In LEB128, bytes from this one on say that another follows."""
+
+_CACHE_SIZE: Final = 4_096
+_FEW: Final = 4
+"""Bytes of a column that is worth remembering with what it expands to."""
+
+
+# The automerge binary format, "actions" and "value metadata": what our documents consist of.
+# Counters (action 5, value type 8) make the library panic; maps and lists have no place in a flat
+# document; timestamps and unknown types have no value that we could show.
+SET: Final = 1
+DELETE: Final = 3
+MAKE_TEXT: Final = 4
+_ACTIONS: Final = frozenset({SET, DELETE, MAKE_TEXT})
+_VALUE_TYPE_MAX: Final = 7
+_SIZES: Final = {0: 0, 1: 0, 2: 0, 5: 8}
+"""Bytes of null, false, true and floating-point numbers; other values have any size."""
+
+
+def read_unsigned(data: bytes, position: int) -> tuple[int, int]:
+    """Return an unsigned LEB128 number and the position after it.
+
+    Raises:
+        Malformed: the bytes end, or the number is not minimal or has more than 64 bits.
+    """
+    size = len(data)
+    # Nearly all numbers have one byte; this function is where reading a change spends its time.
+    if position < size and data[position] < FIRST_LONG_BYTE:
+        return data[position], position + 1
+    value = shift = 0
+    while position < size and shift < _INTEGER_BITS:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < FIRST_LONG_BYTE:
+            if not byte or value >> _INTEGER_BITS:
+                break
+            return value, position
+    raise Malformed("A change holds a number that is cut short or too long.")
+
+
+def encode_unsigned(value: int) -> bytes:
+    """Return a number in unsigned LEB128."""
+    encoded = bytearray()
+    while value >= FIRST_LONG_BYTE:
+        encoded.append(value & 0x7F | FIRST_LONG_BYTE)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def read_signed(data: bytes, position: int) -> tuple[int, int]:
+    """Return a signed LEB128 number and the position after it.
+
+    Raises:
+        Malformed: the bytes end, or the number has more than 64 bits.
+    """
+    value = shift = 0
+    while position < len(data) and shift < _INTEGER_BITS:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < FIRST_LONG_BYTE:
+            return (value - (1 << shift) if byte & 0x40 else value), position
+    raise Malformed("A change holds a number that is cut short or too long.")
+
+
+def runs(column: bytes, *, is_signed: bool = False) -> Iterator[tuple[int, int | None]]:
+    """Yield `(count, value)` for each run; at most as many as the column has bytes.
+
+    Raises:
+        Malformed: the column is cut short.
+        LimitExceeded: it stands for more rows than a change may have operations.
+    """
+    read = read_signed if is_signed else read_unsigned
+    position = total = 0
+    while position < len(column):
+        count, position = read_signed(column, position)
+        repeat, values = (1, -count) if count < 0 else (count, 1)
+        if count == 0:
+            repeat, position = read_unsigned(column, position)
+            values = 0
+        total += repeat * max(values, 1)
+        if total > CHANGE_OPERATION_COUNT_MAX:
+            raise LimitExceeded("A change has more operations than are taken in.")
+        if not values:
+            yield repeat, None
+        for _ in range(values):
+            value, position = read(column, position)
+            yield repeat, value
+
+
+def read_actions(column: bytes) -> bytes:
+    """Return the action of each operation, one byte each.
+
+    Raises:
+        Malformed: the column is cut short.
+        Quarantined: one of them has no place in a wallet document.
+        LimitExceeded: there are too many.
+    """
+    return _few_actions(column) if len(column) <= _FEW else _actions(column)
+
+
+@lru_cache(64)  # Few, because even a short column may stand for very many operations.
+def _few_actions(column: bytes) -> bytes:
+    return _actions(column)
+
+
+def _actions(column: bytes) -> bytes:
+    parts: list[bytes] = []
+    for count, action in runs(column):
+        if action is None or action not in _ACTIONS:
+            raise Quarantined("A change does something that has no place in a wallet document.")
+        parts.append(bytes((action,)) * count)
+    return b"".join(parts)
+
+
+@lru_cache(_CACHE_SIZE)
+def predecessor_counts(column: bytes) -> tuple[int, int]:
+    """Return a predecessor-count column's rows, and how many superseded operations it announces.
+
+    Raises:
+        Malformed: the column is cut short.
+        LimitExceeded: there are more than a change may have operations.
+    """
+    rows = total = 0
+    for count, value in runs(column):
+        rows += count
+        total += count * (value or 0)
+    if total > CHANGE_OPERATION_COUNT_MAX:
+        raise LimitExceeded("A change supersedes more operations than are taken in.")
+    return rows, total
+
+
+@lru_cache(_CACHE_SIZE)
+def value_sizes(column: bytes) -> tuple[int, int]:
+    """Return how many values a value-metadata column announces, and of how many bytes in all.
+
+    Raises:
+        Malformed: the column is cut short, or a value has a size that its type cannot have.
+        Quarantined: a value is a counter or of another type that no field has.
+        LimitExceeded: there are too many values.
+    """
+    rows = total = 0
+    for count, metadata in runs(column):
+        kind, size = (metadata or 0) & 0x0F, (metadata or 0) >> 4
+        if kind > _VALUE_TYPE_MAX:
+            raise Quarantined("A change holds a kind of value that no field has.")
+        if metadata is None or size != _SIZES.get(kind, size):
+            raise Malformed("A change holds a value of a size that it cannot have.")
+        rows += count
+        total += count * size
+    return rows, total
+
+
+def read_texts(column: bytes) -> list[str | None]:
+    """Return the text of each row of a column of keys.
+
+    Raises:
+        Malformed: the column is cut short or not UTF-8.
+        LimitExceeded: it stands for too many rows.
+    """
+    texts: list[str | None] = []
+    position = 0
+    while position < len(column):
+        count, position = read_signed(column, position)
+        repeat, values = (1, -count) if count < 0 else (count, 1)
+        if count == 0:
+            repeat, position = read_unsigned(column, position)
+            values = 0
+        if len(texts) + repeat * max(values, 1) > CHANGE_OPERATION_COUNT_MAX:
+            raise LimitExceeded("A change has more operations than are taken in.")
+        if not values:
+            texts.extend([None] * repeat)
+        for _ in range(values):
+            size, start = read_unsigned(column, position)
+            position = start + size
+            if position > len(column):
+                raise Malformed("A change holds a key that is cut short.")
+            try:
+                text = column[start:position].decode()
+            except UnicodeDecodeError as error:
+                raise Malformed("A change holds a key that is not text.") from error
+            texts.extend([text] * repeat)
+    return texts
+
+
+def read_numbers(column: bytes) -> list[int | None]:
+    """Return the number of each row of a column.
+
+    Raises:
+        Malformed: the column is cut short.
+        LimitExceeded: it stands for too many rows.
+    """
+    return [number for count, value in runs(column) for number in [value] * count]
+
+
+def read_deltas(column: bytes) -> list[int | None]:
+    """Return the number of each row of a column that holds differences.
+
+    Raises:
+        Malformed: the column is cut short.
+        LimitExceeded: it stands for too many rows.
+    """
+    numbers: list[int | None] = []
+    last = 0
+    for count, value in runs(column, is_signed=True):
+        for _ in range(count):
+            last += value or 0
+            numbers.append(None if value is None else last)
+    return numbers
+
+
+def read_flags(column: bytes) -> list[bool]:
+    """Return the flag of each row of a column of truth values.
+
+    Raises:
+        Malformed: the column is cut short.
+        LimitExceeded: it stands for too many rows.
+    """
+    flags: list[bool] = []
+    position = 0
+    flag = False
+    while position < len(column):
+        count, position = read_unsigned(column, position)
+        if len(flags) + count > CHANGE_OPERATION_COUNT_MAX:
+            raise LimitExceeded("A change has more operations than are taken in.")
+        flags.extend([flag] * count)
+        flag = not flag
+    return flags

@@ -1,0 +1,386 @@
+"""A wallet's document: what the person's devices have written, merged.
+
+Everything is synchronous and depends on its arguments only: time and random bytes come in. A call
+that fails leaves the document as it was.
+
+Spec: 40-wallet-document.md
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from billfold.document.changes import ParsedChange
+from billfold.document.edits import Edit
+from billfold.document.engine import Engine, TextObject
+from billfold.document.history import HistoryItem, field_history, revert_change, revert_field
+from billfold.document.identifiers import check_record_id, field_key, record_id
+from billfold.document.intake import Intake, SetAside
+from billfold.document.limits import ACTOR_SIZE, BATCH_COUNT_MAX
+from billfold.document.merge_kinds import MergeKinds, base_merge_kinds
+from billfold.document.operations import OperationId
+from billfold.document.plan import Plan
+from billfold.document.values import Conflict, FieldState, RecordView
+from billfold.document.view import Touched, View
+from billfold_protocol.errors import InputError, LimitExceeded, PeerPoison, Quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that this device has made; it goes into its feed."""
+
+    raw: bytes
+    """At most 240 KiB."""
+
+    hash: bytes
+    """32 bytes."""
+
+    touched: frozenset[Touched]
+    """The (record, field) pairs that differ; the field is `notes` for a note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of changes of other devices."""
+
+    touched: frozenset[Touched]
+    """The (record, field) pairs that may differ; the field is `notes` for a note."""
+
+    hashes: tuple[bytes, ...]
+    """The changes now in the document, dependencies first, earlier waiting ones among them."""
+
+    set_aside: tuple[SetAside, ...]
+    """What was set aside in this call; keep these, and give them to `load`."""
+
+    refused: tuple[bytes, ...]
+    """Changes, in bytes, for which there is no room while so many wait; give them again later."""
+
+    missing: frozenset[bytes]
+    """Hashes of changes that waiting ones build on."""
+
+
+class Document:
+    """A wallet's document on one device.
+
+    Args:
+        actor: 16 bytes, the id of the feed that this device writes.
+        merge_kinds: how fields merge; by default all that are not in every record are multi-value.
+
+    Raises:
+        InputError: `actor` is not 16 bytes.
+    """
+
+    def __init__(self, actor: bytes, merge_kinds: MergeKinds = base_merge_kinds) -> None:
+        _check_actor(actor)
+        self._merge_kinds = merge_kinds
+        self._engine = Engine(actor)
+        self._intake = Intake()
+        self._view = View(merge_kinds)
+        self._state_hash: bytes | None = None
+
+    @classmethod
+    def load(
+        cls,
+        saved: bytes,
+        changes: Sequence[bytes] = (),
+        *,
+        actor: bytes,
+        set_aside: Iterable[SetAside] = (),
+        merge_kinds: MergeKinds = base_merge_kinds,
+    ) -> "Document":
+        """Open a document.
+
+        Args:
+            saved: what `save` returned; may be empty.
+            changes: what was made and applied since, and what waited, in that order.
+            actor: 16 bytes, the id of the feed that this device writes.
+            set_aside: what was set aside before.
+            merge_kinds: how fields merge.
+
+        Raises:
+            InputError: `actor` is not 16 bytes.
+            StoreDamaged: `saved` is not a document.
+        """
+        document = cls(actor, merge_kinds)
+        document._engine = Engine(actor, saved)
+        document._reread()
+        document._intake.restore(set_aside)
+        document.apply(changes)
+        return document
+
+    @property
+    def actor(self) -> bytes:
+        """The id of the feed that this device writes: 16 bytes."""
+        return self._engine.actor
+
+    @actor.setter
+    def actor(self, actor: bytes) -> None:
+        _check_actor(actor)
+        self._engine.actor = actor
+
+    @property
+    def heads(self) -> tuple[bytes, ...]:
+        """The hashes of the changes on which no other builds, sorted."""
+        return self._engine.heads
+
+    @property
+    def waiting(self) -> tuple[bytes, ...]:
+        """The changes, in bytes, that wait for others; they are not in what `save` returns."""
+        return tuple(change.raw for change in self._intake.waiting)
+
+    @property
+    def missing(self) -> frozenset[bytes]:
+        """The hashes of changes that waiting ones build on."""
+        return self._intake.missing
+
+    @property
+    def set_aside(self) -> tuple[SetAside, ...]:
+        """All that is set aside, in order of hash."""
+        return tuple(item for _, item in sorted(self._intake.set_aside.items()))
+
+    def has_change(self, change_hash: bytes) -> bool:
+        """Tell whether a change is part of the document."""
+        return self._intake.has(change_hash)
+
+    def save(self) -> bytes:
+        """Return the document with its whole history, compressed."""
+        return self._engine.save()
+
+    def change(self, edits: Sequence[Edit], *, time_ms: int) -> Change | None:
+        """Make edits as one change, all or none; return None if they change nothing.
+
+        Args:
+            edits: applied in order.
+            time_ms: milliseconds since 1970, shown beside the values; never decided on.
+
+        Raises:
+            InputError: an edit is not possible.
+            LimitExceeded: an edit, or all of them together, is above a bound.
+        """
+        plan = Plan(self._view, self._merge_kinds, edits)
+        touched = plan.resolve(time_ms, self.actor, self._intake.next_seq(self.actor))
+        if not touched:
+            return None
+        try:
+            puts = [(field_key(*write[:3]), write[3]) for write in plan.writes]
+            made = self._engine.commit(puts, plan.deletes, plan.splices)
+            self._intake.note_own(made.hash, made.last_counter, self.actor, made.seq)
+            self._view.write(plan.writes, plan.removals, (made.first_counter, self.actor))
+            if plan.splices:
+                self._view.refresh(self._engine, [splice.key for splice in plan.splices], ())
+            self._engine.keep([made.raw])
+        except BaseException:
+            # Also after an interrupt: no change may be in the document that nobody was given.
+            self._engine.rebuild()
+            self._reread()
+            raise
+        self._state_hash = None
+        return Change(made.raw, made.hash, frozenset(touched))
+
+    def apply(self, changes: Sequence[bytes], *, feed: bytes | None = None) -> Applied:
+        """Take in changes of other devices, in any order, known ones too.
+
+        Those that build on changes not yet here wait. Those that are not in order are set aside.
+
+        Args:
+            changes: each as `Change.raw`; those of one feed in the feed's order.
+            feed: the feed they came in, whose id their author must be; None does not check that.
+        """
+        hashes: list[bytes] = []
+        aside: list[SetAside] = []
+        refused: list[bytes] = []
+        keys: set[str] = set()
+        texts: set[OperationId] = set()
+        try:
+            for start in range(0, len(changes), BATCH_COUNT_MAX):
+                for raw in changes[start : start + BATCH_COUNT_MAX]:
+                    try:
+                        received = self._intake.receive(raw, feed)
+                    except LimitExceeded:
+                        refused.append(raw)
+                        continue
+                    if isinstance(received, SetAside):
+                        aside.append(received)
+                for change in self._drain(aside):
+                    hashes.append(change.hash)
+                    keys.update(change.operations.keys)
+                    texts.update(change.operations.edited_texts)
+            touched = self._view.refresh(self._engine, keys, texts) if hashes else set()
+        except BaseException:
+            self._engine.rebuild()
+            self._reread()
+            raise
+        self._state_hash = None
+        return Applied(
+            touched=frozenset(touched),
+            hashes=tuple(hashes),
+            set_aside=tuple(aside),
+            refused=tuple(refused),
+            missing=self._intake.missing,
+        )
+
+    def record_ids(self) -> list[str]:
+        """Return the ids of all records, trashed and purged ones too, sorted."""
+        return self._view.record_ids()
+
+    def records(self, record_type: str | None = None, *, trashed: bool = False) -> list[RecordView]:
+        """Return the records of a type (None: of all), in order of id.
+
+        Args:
+            record_type: the type to select.
+            trashed: whether to list the trash instead of what is not in it.
+        """
+        return [
+            self._view.record(record)
+            for record in self._view.record_ids()
+            if self._view.is_trashed(record) is trashed
+            and record_type in {None, self._view.type_of(record)}
+        ]
+
+    def record(self, record: str) -> RecordView:
+        """Return a record as it is read now; without fields and notes if there is none."""
+        return self._view.record(record)
+
+    def has_record(self, record: str) -> bool:
+        """Tell whether a record has a live value or a note."""
+        return self._view.has(record)
+
+    def fields(self, record: str) -> Mapping[str, FieldState]:
+        """Return a record's fields by name; empty if there is none."""
+        return self._view.fields(record)
+
+    def field(self, record: str, field: str) -> FieldState | None:
+        """Return a field, or None where it has no value."""
+        return self._view.field(record, field)
+
+    def conflicts(self) -> list[Conflict]:
+        """Return the fields for which a person has to choose, in order of record and name."""
+        return list(self._view.conflicts())
+
+    def natural_record_id(self, wallet_id: bytes, record_type: str, natural_key: str) -> str:
+        """Return the id under which a thing is kept: of its first incarnation that is not purged.
+
+        Raises:
+            InputError: it was purged more often than there are incarnations.
+        """
+        incarnation = 0
+        record = record_id(wallet_id, record_type, natural_key)
+        while self._view.is_purged(record):
+            incarnation += 1
+            record = record_id(wallet_id, record_type, natural_key, incarnation)
+        return record
+
+    def history(self, record: str, field: str) -> list[HistoryItem]:
+        """Return what happened to a field, causes before effects; empty if nothing did.
+
+        Raises:
+            InputError: `record` is not a record id.
+        """
+        check_record_id(record)
+        return field_history(self._engine, self._view, record, field)
+
+    def revert(self, record: str, field: str) -> list[Edit]:
+        """Return the edits that bring back what the field held before.
+
+        Raises:
+            InputError: `record` is not a record id.
+            NotFound: nothing ever happened to this field.
+        """
+        check_record_id(record)
+        return revert_field(self._engine, self._view, record, field)
+
+    def revert_change(self, change_hash: bytes) -> list[Edit]:
+        """Return the edits that undo a change, except where something has replaced it since.
+
+        Raises:
+            NotFound: the document has no such change.
+            InputError: the change purged a record.
+        """
+        return revert_change(self._engine, self._view, change_hash)
+
+    def state_hash(self, set_aside: Iterable[bytes] = ()) -> bytes:
+        """Return 32 bytes that are equal for two wallets when and only when these are.
+
+        Args:
+            set_aside: hashes of what else was set aside, before it came here.
+        """
+        others = frozenset(set_aside)
+        if others:
+            return self._view.state_hash(others | self._intake.set_aside.keys())
+        if self._state_hash is None:
+            self._state_hash = self._view.state_hash(self._intake.set_aside)
+        return self._state_hash
+
+    def _drain(self, aside: list[SetAside]) -> list[ParsedChange]:
+        """Apply what waits and may be applied; add to `aside` what fails."""
+        done: list[ParsedChange] = []
+        count_max = BATCH_COUNT_MAX
+        while True:
+            batch, failed = self._intake.take(count_max)
+            aside.extend(failed)
+            if not batch.changes:
+                if not failed:
+                    return done
+                continue
+            check = partial(self._check, batch.changes)
+            try:
+                self._engine.apply(
+                    [change.raw for change in batch.changes], set(batch.heads), check
+                )
+            except _Refused as refusal:
+                self._intake.give_back(batch.without(refusal.change))
+                aside.extend(self._intake.stop(refusal.change, Quarantined(str(refusal))))
+                continue
+            except PeerPoison as error:
+                if len(batch.changes) == 1:
+                    aside.extend(self._intake.stop(batch.changes[0], error))
+                else:
+                    # Halve until the one that fails is alone.
+                    self._intake.give_back(batch)
+                    count_max = len(batch.changes) // 2
+                continue
+            except BaseException:
+                self._intake.give_back(batch)
+                raise
+            aside.extend(self._intake.applied(batch))
+            done.extend(batch.changes)
+            count_max = min(2 * count_max, BATCH_COUNT_MAX)
+
+    def _check(self, changes: Sequence[ParsedChange]) -> None:
+        """Check that changes act only on what their authors had seen.
+
+        Else what they do would depend on what has arrived before them.
+        """
+        for change in changes:
+            operations = change.operations
+            for key in operations.deletes:
+                entry = self._engine.get(key, change.dependencies)
+                if entry is None or isinstance(entry[0], TextObject):
+                    raise _Refused("A change deletes a value that its author had not seen.", change)
+            self._view.learn_notes(operations.made_texts)
+            for text, characters in operations.edited_texts.items():
+                key = self._view.note_key_of(text) or ""
+                entry = self._engine.get(key, change.dependencies)
+                if entry is None or not isinstance(entry[0], TextObject):
+                    raise _Refused("A change edits a note that its author had not seen.", change)
+                if not characters <= self._engine.characters(text, change.dependencies):
+                    raise _Refused("A change builds on a character not in the note.", change)
+
+    def _reread(self) -> None:
+        """Make what is in memory anew from the document."""
+        self._intake.reset(self._engine.index(), self._engine.heads)
+        self._view.rebuild(self._engine)
+        self._state_hash = None
+
+
+class _Refused(Quarantined):
+    """Carries the change that is refused."""
+
+    def __init__(self, message: str, change: ParsedChange) -> None:
+        super().__init__(message)
+        self.change = change
+
+
+def _check_actor(actor: bytes) -> None:
+    if len(actor) != ACTOR_SIZE:
+        raise InputError(f"A feed's id is {ACTOR_SIZE} bytes.")

@@ -1,0 +1,299 @@
+"""The wallet's values in memory: what the document holds, ready to be read.
+
+It is made once when a wallet opens and then re-reads only what changes touch. A key that is not
+a field's or a note's, or that holds what no field holds, is left out of it but stays in the
+document.
+
+Spec: 40-wallet-document.md
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from billfold.document.engine import (
+    Engine,
+    Entry,
+    TextObject,
+    author_of,
+    causal_order,
+    operation_name,
+)
+from billfold.document.identifiers import (
+    NOTES,
+    FieldKey,
+    parse_field_key,
+    record_of_note_key,
+    time_of_tag,
+)
+from billfold.document.merge_kinds import PURGED, TRASHED, TYPE, MergeKinds, read_values
+from billfold.document.operations import OperationId
+from billfold.document.values import (
+    Conflict,
+    FieldState,
+    RecordView,
+    Scalar,
+    Value,
+    encode_scalar,
+)
+
+STATE_HASH_LABEL: Final = b"billfold/v1/state-hash"
+_REBUILD_SHARE: Final = 3
+"""Everything is read anew when more than one key in so many has changed."""
+
+Live = tuple[str, Scalar, bytes]
+"""A live value: its tag, itself, and the operation that put it."""
+
+Write = tuple[str, str, str, Scalar]
+"""A value to write: record, field, tag and the value."""
+
+Touched = tuple[str, str]
+"""A record and the name of its field; `notes` for its long text."""
+
+
+class View:
+    """Every live value and note, by record.
+
+    Args:
+        merge_kinds: how fields are read.
+    """
+
+    def __init__(self, merge_kinds: MergeKinds) -> None:
+        self._merge_kinds = merge_kinds
+        self._fields: dict[str, dict[str, tuple[Live, ...]]] = {}
+        self._notes: dict[str, dict[str, str]] = {}
+        self._note_keys: dict[OperationId, str] = {}
+        self._value_count = 0
+
+    def rebuild(self, engine: Engine) -> None:
+        """Read everything from the document.
+
+        Raises:
+            StoreDamaged: the document cannot be read.
+        """
+        self._fields = {}
+        self._notes = {}
+        self._note_keys = {}
+        self._value_count = 0
+        for key, entry in engine.entries():
+            self._put(engine, key, parse_field_key(key), entry)
+
+    def refresh(
+        self,
+        engine: Engine,
+        keys: Iterable[str],
+        texts: Iterable[OperationId],
+    ) -> set[Touched]:
+        """Read anew what changes touched; return which fields that is.
+
+        Args:
+            engine: the document.
+            keys: distinct keys that were put or deleted.
+            texts: texts that were edited, as (counter, actor).
+        """
+        keys = set(keys)
+        is_large = len(keys) * _REBUILD_SHARE > self._value_count
+        if is_large:
+            self.rebuild(engine)
+        keys.update(self._note_keys[item] for item in texts if item in self._note_keys)
+        touched: set[Touched] = set()
+        for key in keys:
+            parts = parse_field_key(key)
+            if parts is not None:
+                touched.add(parts[:2])
+            elif (record := record_of_note_key(key)) is not None:
+                touched.add((record, NOTES))
+            if not is_large:
+                self._remove(key, parts)
+                entry = engine.get(key)
+                if entry is not None:
+                    self._put(engine, key, parts, entry)
+        return touched
+
+    def write(
+        self, writes: Iterable[Write], removals: Iterable[Touched], first: OperationId
+    ) -> None:
+        """Show what this device has just written, without reading it back.
+
+        Args:
+            writes: in the order of the operations that put them.
+            removals: fields that have no value any more.
+            first: the operation that put the first of them.
+        """
+        counter, actor = first
+        for number, (record, field, tag, value) in enumerate(writes, counter):
+            self._set(record, field, ((tag, value, operation_name(number, actor)),))
+        for record, field in removals:
+            self._set(record, field, ())
+
+    def record_ids(self) -> list[str]:
+        """Return every record that has a live value or a note, sorted."""
+        return sorted(self._fields.keys() | self._notes.keys())
+
+    def has(self, record: str) -> bool:
+        """Tell whether the record has a live value or a note."""
+        return record in self._fields or record in self._notes
+
+    def note_key_of(self, text: OperationId) -> str | None:
+        """Return the key of a text."""
+        return self._note_keys.get(text)
+
+    def learn_notes(self, texts: Mapping[OperationId, str]) -> None:
+        """Take over the keys of texts, before their contents are read."""
+        self._note_keys.update(texts)
+
+    def field_names(self, record: str) -> list[str]:
+        """Return the record's fields that have a live value, sorted."""
+        return sorted(self._fields.get(record, ()))
+
+    def live(self, record: str, field: str) -> tuple[Live, ...]:
+        """Return the live values of a field, the newest in causal order first."""
+        return self._fields.get(record, {}).get(field, ())
+
+    def notes(self, record: str) -> Mapping[str, str]:
+        """Return the record's texts that are not empty, by key in order of key."""
+        return {key: text for key, text in sorted(self._notes.get(record, {}).items()) if text}
+
+    def note_keys(self, record: str) -> list[str]:
+        """Return the keys of the record's texts, empty ones too, sorted."""
+        return sorted(self._notes.get(record, ()))
+
+    def note(self, record: str) -> str:
+        """Return the record's texts, joined by a blank line."""
+        return join_notes(self.notes(record).values())
+
+    def type_of(self, record: str) -> str | None:
+        """Return the record's type, or None where it is not known."""
+        value = self._shown(record, TYPE)
+        return value if isinstance(value, str) else None
+
+    def is_purged(self, record: str) -> bool:
+        """Tell whether the record was purged."""
+        return self._shown(record, PURGED) is True
+
+    def is_trashed(self, record: str) -> bool | None:
+        """Tell whether the record is listed in the trash; None for one that is listed nowhere."""
+        if not self.is_purged(record):
+            return self._shown(record, TRASHED) is True
+        has_more = len(self._fields.get(record, ())) > 1 or bool(self.notes(record))
+        return True if has_more else None
+
+    def field(self, record: str, field: str) -> FieldState | None:
+        """Return a field's state, or None where it has no live value."""
+        live = self.live(record, field)
+        return self._state(self.type_of(record), field, live) if live else None
+
+    def fields(self, record: str) -> Mapping[str, FieldState]:
+        """Return the states of the record's fields, by name in order of name."""
+        record_type = self.type_of(record)
+        fields = self._fields.get(record, {})
+        states = {name: self._state(record_type, name, fields[name]) for name in sorted(fields)}
+        return MappingProxyType(states)
+
+    def record(self, record: str) -> RecordView:
+        """Return the record as it is read now; without fields and notes if there is none."""
+        return RecordView(
+            id=record,
+            type=self.type_of(record),
+            fields=self.fields(record),
+            notes=self.note(record),
+            is_trashed=self.is_trashed(record) is True,
+            is_purged=self.is_purged(record),
+        )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Yield the fields for which a person has to choose, in order of record and name."""
+        for record in sorted(self._fields):
+            fields = self._fields[record]
+            for name in sorted(name for name, live in fields.items() if len(live) > 1):
+                state = self._state(self.type_of(record), name, fields[name])
+                if state.is_conflict:
+                    yield Conflict(record, name, state.values)
+
+    def state_hash(self, set_aside: Iterable[bytes]) -> bytes:
+        """Return 32 bytes that are equal for two wallets when and only when these are.
+
+        Tags, times and authors of values have no part in it, and neither do merge kinds.
+        """
+        digest = hashlib.sha256(_sized(STATE_HASH_LABEL))
+        for record in sorted(self._fields):
+            fields = self._fields[record]
+            for name in sorted(fields):
+                values = [encode_scalar(value) for _, value, _ in fields[name]]
+                others = sorted(set(values) - {values[0]})
+                digest.update(b"f" + _sized(record.encode()) + _sized(name.encode()))
+                digest.update(b"".join(map(_sized, (values[0], *others))) + _sized(b""))
+        for record in sorted(self._notes):
+            for key, text in self.notes(record).items():
+                digest.update(b"n" + _sized(key.encode()) + _sized(text.encode()))
+        for item in sorted(set(set_aside)):
+            digest.update(b"q" + _sized(item))
+        return digest.digest()
+
+    def _shown(self, record: str, field: str) -> Scalar:
+        live = self._fields.get(record, {}).get(field)
+        if live is None:
+            return None
+        if len(live) == 1:
+            return live[0][1]
+        return read_values(self._merge_kinds(None, field), [value for _, value, _ in live])[0]
+
+    def _state(self, record_type: str | None, field: str, live: tuple[Live, ...]) -> FieldState:
+        values = tuple(
+            [Value(value, tag, time_of_tag(tag), author_of(put)) for tag, value, put in live],
+        )
+        if len(values) == 1:
+            return FieldState(values[0].value, values, is_conflict=False)
+        kind = self._merge_kinds(record_type, field)
+        shown, is_conflict = read_values(kind, [value.value for value in values])
+        return FieldState(shown, values, is_conflict)
+
+    def _put(self, engine: Engine, key: str, parts: FieldKey | None, entry: Entry) -> None:
+        held, operation = entry
+        if isinstance(held, TextObject):
+            note_record = record_of_note_key(key)
+            if note_record is not None:
+                self._notes.setdefault(note_record, {})[key] = engine.text(key)
+                self._note_keys[causal_order(operation)] = key
+            return
+        if parts is None:
+            return
+        record, field, tag = parts
+        self._value_count += 1
+        fields = self._fields.setdefault(record, {})
+        live: tuple[Live, ...] = ((tag, held, operation), *fields.get(field, ()))
+        if len(live) > 1:
+            live = tuple(sorted(live, key=lambda item: causal_order(item[2]), reverse=True))
+        fields[field] = live
+
+    def _remove(self, key: str, parts: FieldKey | None) -> None:
+        if parts is None:
+            note_record = record_of_note_key(key)
+            if note_record is not None and key in self._notes.get(note_record, {}):
+                del self._notes[note_record][key]
+                if not self._notes[note_record]:
+                    del self._notes[note_record]
+            return
+        record, field, tag = parts
+        live = self.live(record, field)
+        self._set(record, field, tuple([item for item in live if item[0] != tag]))
+
+    def _set(self, record: str, field: str, live: tuple[Live, ...]) -> None:
+        fields = self._fields.get(record, {})
+        self._value_count += len(live) - len(fields.get(field, ()))
+        if live:
+            self._fields.setdefault(record, fields)[field] = live
+        elif field in fields:
+            del fields[field]
+            if not fields:
+                del self._fields[record]
+
+
+def join_notes(texts: Iterable[str]) -> str:
+    """Return texts as they are shown together: those that are not empty, a blank line between."""
+    return "\n\n".join(text for text in texts if text)
+
+
+def _sized(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "big") + part

@@ -1,0 +1,83 @@
+"""What a wallet tells its application: one value for each thing that happened.
+
+Spec: 40-wallet-document.md
+"""
+
+from dataclasses import dataclass
+
+from billfold_protocol.errors import BillfoldError
+from billfold_protocol.ids import DeviceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsChanged:
+    """Fields differ from before; read them again."""
+
+    fields: frozenset[tuple[str, str]]
+    """Record id and field name; the field is `notes` for a note."""
+
+    device: DeviceId | None
+    """Whose edit it was; None where several devices' edits came at once."""
+
+    is_local: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceAdded:
+    """A device belongs to the wallet from now on; its name follows in the wallet's records."""
+
+    device: DeviceId
+    sponsor: DeviceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRemoved:
+    """A device was revoked; it gets nothing new."""
+
+    device: DeviceId
+    by: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class ThisDeviceRemoved:
+    """This device was revoked: it keeps what it holds, can export it, and gets nothing new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncProgress:
+    """How far catching up has come."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """Everything on the server is here, and everything here is on the server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionChanged:
+    """The server is reachable, or is not and why."""
+
+    is_online: bool
+    reason: BillfoldError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something is wrong that the person should know; the wallet goes on."""
+
+    error: BillfoldError
+
+
+Event = (
+    RecordsChanged
+    | DeviceAdded
+    | DeviceRemoved
+    | ThisDeviceRemoved
+    | SyncProgress
+    | Synced
+    | ConnectionChanged
+    | Warned
+)

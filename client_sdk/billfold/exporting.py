@@ -1,0 +1,61 @@
+"""Getting a wallet's records out of it, as Billfold's plain JSON export has them.
+
+What Billfold keeps for itself, such as the names of devices, and what is in the trash stay behind.
+
+Spec: 40-wallet-document.md
+"""
+
+from typing import Final
+
+from billfold.document import TAGS, TYPE, RecordView
+from billfold.exporters import ExportedRecord, export_json
+from billfold.household import DEVICE_TYPE
+from billfold.model import tags_of
+from billfold.wallet import Wallet
+
+INTERNAL_TYPES: Final = frozenset({DEVICE_TYPE})
+"""Types of records that belong to the wallet and not to the person."""
+
+INTERNAL_FIELDS: Final = frozenset({TYPE, "trashed", "purged"})
+"""Fields that an export tells in another way, or not at all."""
+
+
+def exported_records(wallet: Wallet, record_type: str | None = None) -> list[ExportedRecord]:
+    """Return the records of a type (None: of all), in order of id.
+
+    Raises:
+        LocalProtocolError: the wallet is closed.
+    """
+    return [
+        _export(view)
+        for view in wallet.records(record_type)
+        if view.type is not None and view.type not in INTERNAL_TYPES
+    ]
+
+
+def export_wallet(wallet: Wallet, record_type: str | None = None) -> bytes:
+    """Return the records of a type (None: of all) as JSON that is not encrypted.
+
+    Raises:
+        LocalProtocolError: the wallet is closed.
+    """
+    return export_json(exported_records(wallet, record_type))
+
+
+def _export(view: RecordView) -> ExportedRecord:
+    assert view.type is not None
+    names = [
+        name for name in view.fields if name not in INTERNAL_FIELDS and not name.startswith(TAGS)
+    ]
+    return ExportedRecord(
+        id=view.id,
+        type=view.type,
+        fields={name: view.fields[name].value for name in names},
+        conflicts={
+            name: tuple(one.value for one in state.values)
+            for name, state in view.conflicts.items()
+            if name in names
+        },
+        tags=tags_of(view),
+        notes=view.notes or None,
+    )

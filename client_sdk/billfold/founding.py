@@ -1,0 +1,110 @@
+"""What a replica's store holds from its first moment on, and how its small values are read.
+
+Spec: 40-wallet-document.md
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from billfold.authoring import create_chain
+from billfold.device import DeviceSecrets
+from billfold.document import Edit
+from billfold.store import PutEpochKey, PutMember, PutMeta, Write
+from billfold_protocol import codec, limits
+from billfold_protocol.envelope import RandomBytes
+from billfold_protocol.errors import Malformed, StoreDamaged
+from billfold_protocol.feed import Dep
+from billfold_protocol.ids import EntryId, EpochId, EpochKey, FeedId, HolderId
+from billfold_protocol.membership import MembershipChain
+
+FORMAT_KEY = "format"
+FORMAT = b"\x01"
+DEVICE_KEY = "device"
+HOLDER_KEY = "holder"
+FEED_KEY = "feed"
+PREVIOUS_FEED_KEY = "previous feed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewReplica:
+    """What a device that begins or joins a wallet stores first."""
+
+    secrets: DeviceSecrets
+    holder: HolderId
+    chain: MembershipChain
+    epoch_keys: dict[EpochId, EpochKey]
+    feed: FeedId
+
+    @classmethod
+    def create(cls, random: RandomBytes, *, now_ms: int) -> "NewReplica":
+        """Begin a wallet whose first device this is; no server is needed."""
+        secrets, holder, key = DeviceSecrets.generate(random), HolderId(random(16)), random(32)
+        chain = create_chain(
+            secrets, holder=holder, key=EpochKey(key), time_s=max(0, now_ms // 1000)
+        )
+        epoch = chain.state.epoch.id
+        return cls(
+            secrets=secrets,
+            holder=holder,
+            chain=chain,
+            epoch_keys={epoch: EpochKey(key)},
+            feed=FeedId(random(16)),
+        )
+
+    def writes(self) -> list[Write]:
+        """Return the writes that make a store this replica's."""
+        return [
+            PutMeta(FORMAT_KEY, FORMAT),
+            PutMeta(DEVICE_KEY, self.secrets.encode()),
+            PutMeta(HOLDER_KEY, self.holder),
+            PutMeta(FEED_KEY, self.feed),
+            *(PutMember(k, raw) for k, raw in enumerate(self.chain.raws)),
+            *(PutEpochKey(epoch, key) for epoch, key in self.epoch_keys.items()),
+        ]
+
+
+_INTENTS = json.JSONEncoder(default=lambda value: {"bytes": value.hex()}, separators=(",", ":"))
+
+
+def encode_intents(edits: Sequence[Edit]) -> bytes:
+    """Return edits as they are kept beside their change, to be expressed again if need be."""
+    intents = [
+        [type(edit).__name__, *(getattr(edit, name) for name in edit.__slots__)] for edit in edits
+    ]
+    return _INTENTS.encode(intents).encode()
+
+
+def parse_named(data: bytes | None) -> dict[FeedId, int]:
+    """Read which heads of other feeds this feed has named.
+
+    Raises:
+        StoreDamaged: the bytes are something else.
+    """
+    if data is None:
+        return {}
+    try:
+        items = codec.as_array(codec.decode(data, size_max=limits.FEEDS_COUNT_MAX * 32))
+        pairs = [codec.as_array(item, 2) for item in items]
+        return {FeedId(codec.as_bytes(feed, 16)): codec.as_integer(seq) for feed, seq in pairs}
+    except Malformed as error:
+        raise StoreDamaged("the wallet's file is damaged") from error
+
+
+def parse_previous(data: bytes | None) -> Dep | None:
+    """Read the head of this device's feed before the present one.
+
+    Raises:
+        StoreDamaged: the bytes are something else.
+    """
+    if data is None:
+        return None
+    try:
+        feed, seq, id_ = codec.as_array(codec.decode(data, size_max=128), 3)
+        return Dep(
+            FeedId(codec.as_bytes(feed, 16)),
+            codec.as_integer(seq),
+            EntryId(codec.as_bytes(id_, 32)),
+        )
+    except Malformed as error:
+        raise StoreDamaged("the wallet's file is damaged") from error

@@ -1,0 +1,229 @@
+"""The devices of a wallet: who they are, linking another, removing one.
+
+Spec: 13-membership.md
+"""
+
+from dataclasses import dataclass
+
+from billfold.conversation import heard_key
+from billfold.document import FieldEdit
+from billfold.editing import natural_key_text
+from billfold.pairing import Confirm, ShowCode, Sponsor
+from billfold.replica import Replica
+from billfold.synchronizer import Synchronizer
+from billfold.transport import Transport
+from billfold_protocol.errors import BillfoldError, InputError, LocalProtocolError, NotFound
+from billfold_protocol.feed import Beacon, vector_hash
+from billfold_protocol.ids import DeviceId, FeedId
+from billfold_protocol.linking import Hello, LinkResponder, Welcome
+from billfold_protocol.membership import (
+    Kind,
+    Link,
+    Member,
+    Role,
+    ServerAddress,
+    Target,
+    TargetKind,
+)
+
+DEVICE_TYPE = "device"
+SESSION_SIZE = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One device of the wallet, as a person sees it."""
+
+    id: str
+    """32 hexadecimal digits."""
+
+    name: str
+    role: Role | None
+    """None once it is removed."""
+
+    kind: Kind | None
+    is_this: bool
+    is_removed: bool
+    linked_by: str | None
+    """The id of the device that linked it; None for the first."""
+
+    last_heard_s: int | None
+    """When it last said something, by its own clock, in seconds since 1970."""
+
+
+class Household:
+    """The devices of one open wallet."""
+
+    def __init__(self, synchronizer: Synchronizer, transport: Transport) -> None:
+        self._synchronizer = synchronizer
+        self._transport = transport
+
+    @property
+    def this_device(self) -> DeviceId:
+        """The id of the device we run on."""
+        return self._replica.core.device_id
+
+    def devices(self) -> list[Device]:
+        """Return the devices in the order they joined, removed ones last."""
+        state = self._replica.state
+        here = [self._describe(device, member) for device, member in state.members.items()]
+        return here + [self._describe(device, None) for device in state.removed]
+
+    def owner_of(self, feed: FeedId) -> Device | None:
+        """Return the device that writes a feed."""
+        replica = self._replica
+        device = (
+            replica.core.device_id
+            if feed == replica.core.feed
+            else replica.core.graph.device_of(feed)
+        )
+        if device is None:
+            return None
+        return self._describe(device, replica.state.members.get(device))
+
+    def find(self, text: str) -> DeviceId:
+        """Return the member with this name, or this id or the start of it.
+
+        Raises:
+            NotFound: there is none.
+            InputError: there are several.
+        """
+        here = [device for device in self.devices() if not device.is_removed]
+        found = [d for d in here if d.id == text] or [d for d in here if d.name == text]
+        if not found and len(text) >= ID_PREFIX_SIZE_MIN:
+            found = [d for d in here if d.id.startswith(text.lower())]
+        if not found:
+            if any(text in {d.id, d.name} for d in self.devices() if d.is_removed):
+                raise NotFound(f"the device {text!r} was revoked before")
+            raise NotFound(f"no device of this wallet is called {text!r}; `devices` lists them")
+        if len(found) > 1:
+            raise InputError(f"several devices are called {text!r}; name one by its id")
+        return DeviceId(bytes.fromhex(found[0].id))
+
+    async def rename(self, device: DeviceId, name: str) -> None:
+        """Keep a device's name in the wallet, where all devices see it."""
+        record = self._record_of(device)
+        await self._synchronizer.edit(
+            [FieldEdit(record, "type", DEVICE_TYPE), FieldEdit(record, "name", name)]
+        )
+
+    async def link_by_qr(self, uri: str, confirm: Confirm) -> Hello:
+        """Link the device that shows a QR code.
+
+        Raises:
+            WrongContext, PairingFailed, TransportError: see `Wallet.link_device`.
+        """
+        sponsor = Sponsor(self._transport, random=self._replica.core.random)
+        return await sponsor.by_qr(uri, confirm=confirm, propose=self._propose, append=self._append)
+
+    async def link_by_words(self, show: ShowCode, confirm: Confirm) -> Hello:
+        """Show words, and link the device into which they are typed.
+
+        Raises:
+            PairingFailed, TransportError: see `Wallet.link_device_by_words`.
+        """
+        home = self._require_home()
+        sponsor = Sponsor(self._transport, random=self._replica.core.random)
+        return await sponsor.by_words(
+            home.address,
+            show=show,
+            confirm=confirm,
+            propose=self._propose,
+            append=self._append,
+        )
+
+    async def revoke(self, text: str) -> Device:
+        """Remove a device.
+
+        Raises:
+            NotFound, InputError, AccessError, TransportError: see `Wallet.revoke`.
+        """
+        device = self.find(text)
+        self._require_home()
+        before = self._describe(device, self._replica.state.members[device])
+        target = Target(TargetKind.DEVICE, device)
+        self._replica.check_revoke(target)
+        await self._synchronizer.propose(lambda author: author.revoke(target))
+        return before
+
+    async def rotate(self) -> None:
+        """Begin a new epoch for the same devices.
+
+        Raises:
+            AccessError, TransportError: see `Wallet.rotate`.
+        """
+        self._require_home()
+        await self._synchronizer.propose(lambda author: author.rotate())
+
+    @property
+    def _replica(self) -> Replica:
+        return self._synchronizer.replica
+
+    def _require_home(self) -> ServerAddress:
+        home = self._replica.state.home
+        if home is None:
+            raise LocalProtocolError("this wallet has no server yet; connect it to one first")
+        return home.server
+
+    def _propose(self, responder: LinkResponder, hello: Hello) -> bytes:
+        core = self._replica.core
+        member = core.member
+        if member is None or hello.keys.device_id in core.chain.state.members:
+            raise InputError("this device cannot link that one")
+        return responder.propose(
+            wallet_id=core.wallet_id,
+            sponsor=core.device_id,
+            holder=core.holder,
+            role=member.role,
+            session=core.random(SESSION_SIZE),
+        )
+
+    async def _append(self, link: Link) -> Welcome:
+        await self._synchronizer.propose(lambda author: author.link(link))
+        server, replica = self._require_home(), self._replica
+        state = next(
+            state
+            for state in map(replica.core.chain.state_at, range(len(replica.core.chain)))
+            if link.keys.device_id in state.members
+        )
+        return Welcome(
+            wallet_id=replica.wallet_id,
+            holder=link.holder,
+            address=server.address,
+            server_key=server.key,
+            k=state.k,
+            hash=state.hash,
+            vector_hash=vector_hash(replica.vector),
+        )
+
+    def _record_of(self, device: DeviceId) -> str:
+        replica = self._replica
+        return replica.document.natural_record_id(
+            replica.wallet_id, DEVICE_TYPE, natural_key_text((device.hex(),))
+        )
+
+    def _describe(self, device: DeviceId, member: Member | None) -> Device:
+        name = self._replica.document.field(self._record_of(device), "name")
+        return Device(
+            id=device.hex(),
+            name=str(name.value) if name is not None else device.hex()[:8],
+            role=None if member is None else member.role,
+            kind=None if member is None else member.kind,
+            is_this=device == self.this_device,
+            is_removed=member is None,
+            linked_by=None if member is None or member.sponsor == device else member.sponsor.hex(),
+            last_heard_s=self._last_heard_s(device, member),
+        )
+
+    def _last_heard_s(self, device: DeviceId, member: Member | None) -> int | None:
+        raw = self._replica.meta(heard_key(device))
+        if raw is None or member is None:
+            return None
+        try:
+            return Beacon.verify(raw, member.keys.signing, self._replica.wallet_id).time_s
+        except BillfoldError:
+            return None
+
+
+ID_PREFIX_SIZE_MIN = 4
+"""Hexadecimal digits of an id that are enough to mean a device."""

@@ -1,0 +1,164 @@
+"""Entries that come from elsewhere: judged by the feed graph, opened, and applied to the document.
+
+An entry whose epoch key is not here yet is kept and opened when the key comes. One whose content
+does not open or is no content is set aside by its id, so that all devices set the same aside.
+
+Spec: 21-sync.md
+"""
+
+from collections.abc import Iterable, Sequence
+
+from billfold.core import Core
+from billfold.events import RecordsChanged, Warned
+from billfold.store import (
+    AppendChanges,
+    EntryStatus,
+    LocalEntry,
+    PutEntry,
+    PutQuarantined,
+)
+from billfold_protocol.crypto.signing import Signed, Verified
+from billfold_protocol.envelope import open_entry
+from billfold_protocol.errors import (
+    BillfoldError,
+    DeviceCloned,
+    LimitExceeded,
+    RemoteProtocolError,
+    VerificationError,
+)
+from billfold_protocol.feed import Entry, Outcome, parse_entry
+from billfold_protocol.ids import EpochId, FeedId
+
+VerifiedEntry = Verified[Entry]
+
+
+class Inbox:
+    """The receiving side of a replica."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._unopened: dict[EpochId, list[VerifiedEntry]] = {}
+        self._opened: list[tuple[FeedId, tuple[bytes, ...]]] = []
+
+    @property
+    def unopened_count(self) -> int:
+        """How many entries wait for the key of their epoch."""
+        return sum(map(len, self._unopened.values()))
+
+    def receive(self, raws: Iterable[bytes]) -> None:
+        """Take entries in any order, known ones too."""
+        core = self._core
+        for raw in raws:
+            try:
+                signed = parse_entry(raw, core.wallet_id)
+                if not core.graph.has(signed.value):
+                    self._settle(self._judge(signed))
+            except BillfoldError as error:
+                core.tell(Warned(error))
+        self._apply()
+
+    def chain_grew(self) -> None:
+        """Judge again what waited for membership entries."""
+        self._settle(self._core.graph.chain_grew())
+        self._apply()
+
+    def keys_came(self) -> None:
+        """Open what waited for the key of its epoch."""
+        for epoch in [epoch for epoch in self._unopened if epoch in self._core.epoch_keys]:
+            for entry in self._unopened.pop(epoch):
+                self._take(entry)
+        self._apply()
+
+    def restore(self, *, unopened: Iterable[VerifiedEntry], excluded: Iterable[bytes]) -> None:
+        """Take back, when the wallet opens, stored entries that are not part of its document.
+
+        Args:
+            unopened: entries that count, whose epoch's key had not come.
+            excluded: entries beyond a cut.
+        """
+        for entry in unopened:
+            self._take(entry)
+        self.receive(excluded)
+
+    def _judge(self, signed: Signed[Entry]) -> Outcome:
+        outcome = self._core.graph.receive(signed)
+        if signed.value.feed == self._core.feed and outcome.counted:
+            cloned = DeviceCloned(
+                "another copy of this device writes to the wallet; replace its keys"
+            )
+            self._core.tell(Warned(cloned))
+        return outcome
+
+    def _settle(self, outcome: Outcome) -> None:
+        for refusal in outcome.refused:
+            self._core.tell(Warned(refusal.error))
+        for entry in outcome.excluded:
+            self._core.write(_put(entry, EntryStatus.EXCLUDED))
+        for entry in outcome.counted:
+            self._take(entry)
+
+    def _take(self, entry: VerifiedEntry) -> None:
+        """Open an entry that counts."""
+        core = self._core
+        key = core.epoch_keys.get(entry.value.epoch)
+        if key is None:
+            self._unopened.setdefault(entry.value.epoch, []).append(entry)
+            core.write(_put(entry, EntryStatus.WAITING))
+            return
+        core.write(_put(entry, EntryStatus.COUNTED))
+        try:
+            content = open_entry(entry, core.wallet_id, key)
+        except (VerificationError, RemoteProtocolError, LimitExceeded) as error:
+            core.quarantined.add(entry.value.id)
+            core.write(PutQuarantined(entry.value.id, entry.raw, str(error)))
+            core.tell(Warned(error))
+            return
+        self._opened.append((entry.value.feed, content.changes))
+
+    def _apply(self) -> None:
+        """Apply what was opened, a run of one feed at a time."""
+        core, opened = self._core, self._opened
+        self._opened = []
+        touched: set[tuple[str, str]] = set()
+        feeds: set[FeedId] = set()
+        for feed, changes in _runs(opened):
+            applied = core.document.apply(changes, feed=feed)
+            core.set_aside(applied.set_aside)
+            aside = {item.raw for item in applied.set_aside}
+            core.write(AppendChanges(tuple(raw for raw in changes if raw not in aside)))
+            touched.update(applied.touched)
+            feeds.add(feed)
+        if touched:
+            device = core.graph.device_of(feeds.pop()) if len(feeds) == 1 else None
+            fields = frozenset(touched)
+            core.tell(RecordsChanged(fields=fields, device=device, is_local=False))
+
+
+def _runs(
+    opened: Sequence[tuple[FeedId, tuple[bytes, ...]]],
+) -> Iterable[tuple[FeedId, list[bytes]]]:
+    """Join neighbours of one feed."""
+    feed: FeedId | None = None
+    run: list[bytes] = []
+    for next_feed, changes in opened:
+        if feed is not None and next_feed != feed:
+            yield feed, run
+            run = []
+        feed = next_feed
+        run.extend(changes)
+    if feed is not None:
+        yield feed, run
+
+
+def _put(entry: VerifiedEntry, status: EntryStatus) -> PutEntry:
+    value = entry.value
+    return PutEntry(
+        LocalEntry(
+            feed=value.feed,
+            seq=value.seq,
+            entry_id=value.id,
+            raw=entry.raw,
+            status=status,
+            is_acked=True,
+        )
+    )

@@ -1,0 +1,107 @@
+"""Opening a replica: from what the store holds to the parts in memory.
+
+Spec: 40-wallet-document.md
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from billfold.core import Core, parse_set_aside, read_entry, verified_entry
+from billfold.device import DeviceSecrets
+from billfold.document import Document, MergeKinds
+from billfold.founding import DEVICE_KEY, FEED_KEY, FORMAT, FORMAT_KEY, HOLDER_KEY
+from billfold.store import EntryStatus, WalletState, WalletStore
+from billfold_protocol.crypto.signing import Verified
+from billfold_protocol.envelope import RandomBytes
+from billfold_protocol.errors import BillfoldError, StoreDamaged, UpdateNeeded
+from billfold_protocol.feed import Dep, Entry, FeedGraph
+from billfold_protocol.ids import DeviceId, EpochKey, FeedId, HolderId
+from billfold_protocol.membership import MembershipChain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A replica's parts, and what its boxes take up again."""
+
+    core: Core
+    state: WalletState
+    unopened: list[Verified[Entry]]
+    """Entries that count, whose epoch's key had not come."""
+
+    excluded: list[bytes]
+    """Entries beyond a cut."""
+
+
+def load_core(
+    store: WalletStore,
+    *,
+    now_ms: Callable[[], int],
+    random: RandomBytes,
+    merge_kinds: MergeKinds,
+) -> Loaded:
+    """Open what a store holds.
+
+    Raises:
+        StoreDamaged: the store's bytes fail their checks.
+        UpdateNeeded: a newer version wrote the store.
+    """
+    state = store.load()
+    if state.meta.get(FORMAT_KEY, FORMAT) != FORMAT:
+        raise UpdateNeeded("a newer version of Billfold wrote this wallet; update to open it")
+    try:
+        secrets = DeviceSecrets.decode(state.meta[DEVICE_KEY])
+        feed, holder = FeedId(state.meta[FEED_KEY]), HolderId(state.meta[HOLDER_KEY])
+        chain = MembershipChain.load(state.members)
+    except KeyError as error:
+        raise StoreDamaged("the wallet's file lacks this device's own data") from error
+    except (BillfoldError, ValueError) as error:
+        raise StoreDamaged("the membership chain in the wallet's file is damaged") from error
+    wallet_id = chain.wallet_id
+    quarantined = store.read_quarantined()
+    set_aside = [item for stored in quarantined if (item := parse_set_aside(stored))]
+    member = chain.state.members.get(secrets.device_id)
+    # What a device made before it lost the right to write is kept, but is not in the wallet.
+    is_demoted = member is not None and not member.role.can_write
+    pending = () if is_demoted else tuple(edit.change for edit in state.pending)
+    core = Core(
+        store=store,
+        secrets=secrets,
+        holder=holder,
+        chain=chain,
+        epoch_keys={epoch: EpochKey(key) for epoch, key in state.epoch_keys.items()},
+        feed=feed,
+        graph=FeedGraph(chain, lambda dep: read_entry(store, wallet_id, dep)),
+        document=Document.load(
+            state.document or b"",
+            (*state.changes, *pending),
+            actor=feed,
+            set_aside=set_aside,
+            merge_kinds=merge_kinds,
+        ),
+        quarantined={item.hash for item in quarantined if parse_set_aside(item) is None},
+        now_ms=now_ms,
+        random=random,
+    )
+    return _restore_graph(core, state)
+
+
+def _restore_graph(core: Core, state: WalletState) -> Loaded:
+    """Give the feed graph what counted."""
+    unopened: list[Verified[Entry]] = []
+    excluded: list[bytes] = []
+    owners: dict[FeedId, DeviceId] = {}
+    for row in core.store.entry_index():
+        dep = Dep(row.feed, row.seq, row.entry_id)
+        if row.status is EntryStatus.EXCLUDED:
+            excluded.append(next(core.stored_entries(row.feed, row.seq)))
+            continue
+        if row.feed not in owners:
+            opening = read_entry(core.store, core.wallet_id, dep).prev
+            if isinstance(opening, bytes):
+                raise StoreDamaged("the first entry of a feed is missing from the wallet")
+            owners[row.feed] = opening.device
+        core.graph.restore(dep, owners[row.feed])
+        if row.status is EntryStatus.WAITING:
+            raw = next(core.stored_entries(row.feed, row.seq))
+            unopened.append(verified_entry(core, raw))
+    return Loaded(core=core, state=state, unopened=unopened, excluded=excluded)

@@ -1,0 +1,380 @@
+"""A replica: one device's copy of a wallet, as a state machine with no I/O and no event loop.
+
+It takes edits, and what the server says, and notes in its journal what must be stored, sent and
+told. Between two calls it is consistent; the caller commits the journal's writes before it sends.
+
+    edit ─► document ─► outbox ─► journal          server ─► chain, inbox ─► document ─► journal
+
+Spec: 21-sync.md
+"""
+
+from collections.abc import Callable, Sequence
+
+from billfold.authoring import Author, Authored
+from billfold.document import Change, Document, Edit, MergeKinds
+from billfold.events import DeviceAdded, DeviceRemoved, RecordsChanged, ThisDeviceRemoved, Warned
+from billfold.founding import (
+    PREVIOUS_FEED_KEY,
+    parse_named,
+    parse_previous,
+)
+from billfold.inbox import Inbox
+from billfold.loading import load_core
+from billfold.outbox import NAMED_KEY, Outbox
+from billfold.rebuilding import rebuild_document
+from billfold.store import (
+    AppendChanges,
+    DeleteMeta,
+    PutEpochKey,
+    PutMember,
+    PutMeta,
+    ReplaceDocument,
+    WalletStore,
+)
+from billfold_protocol import limits
+from billfold_protocol.envelope import RandomBytes
+from billfold_protocol.errors import (
+    BillfoldError,
+    DeviceRevoked,
+    NotAuthorised,
+    WalletClosed,
+)
+from billfold_protocol.feed import Vector
+from billfold_protocol.ids import (
+    DeviceId,
+    EntryId,
+    EpochId,
+    EpochKey,
+    WalletId,
+)
+from billfold_protocol.key_hierarchy import open_back_links, open_wrap
+from billfold_protocol.membership import (
+    Home,
+    Link,
+    MembershipState,
+    Revoke,
+    SetRole,
+    Target,
+)
+
+APPENDED_SIZE_MIN = 512 * 1024
+"""Bytes of changes that the store may hold behind a saved document, however small that is."""
+
+APPENDED_RATIO = 4
+"""Or so many times the saved document's bytes; so each save has earned its cost."""
+
+
+class Replica:
+    """One device's copy of one wallet."""
+
+    def __init__(
+        self,
+        store: WalletStore,
+        *,
+        now_ms: Callable[[], int],
+        random: RandomBytes,
+        merge_kinds: MergeKinds,
+    ) -> None:
+        """Open what a store holds.
+
+        Args:
+            store: read here; the caller commits what the journal says.
+            now_ms: the clock, in milliseconds since 1970; advisory.
+            random: the source of random bytes.
+            merge_kinds: how fields merge.
+
+        Raises:
+            StoreDamaged: the store's bytes fail their checks.
+            UpdateNeeded: a newer version wrote the store.
+        """
+        loaded = load_core(store, now_ms=now_ms, random=random, merge_kinds=merge_kinds)
+        state = loaded.state
+        self.core = loaded.core
+        self.journal = self.core.journal
+        self._meta = dict(state.meta)
+        self._merge_kinds = merge_kinds
+        self._saved_size = len(state.document or b"")
+        self._appended_size = sum(map(len, state.changes))
+        self._outbox = Outbox(
+            self.core,
+            pending=state.pending,
+            named=parse_named(state.meta.get(NAMED_KEY)),
+            previous=parse_previous(state.meta.get(PREVIOUS_FEED_KEY)),
+        )
+        self._inbox = Inbox(self.core)
+        self._inbox.restore(unopened=loaded.unopened, excluded=loaded.excluded)
+        self._settle_cuts()
+
+    @property
+    def wallet_id(self) -> WalletId:
+        """The wallet."""
+        return self.core.wallet_id
+
+    @property
+    def document(self) -> Document:
+        """The wallet's records; read only."""
+        return self.core.document
+
+    @property
+    def state(self) -> MembershipState:
+        """The membership as this device knows it."""
+        return self.core.chain.state
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether this device was revoked."""
+        return self.core.member is None
+
+    @property
+    def unsynced_count(self) -> int:
+        """Local edits and entries that the server has not acknowledged."""
+        return self._outbox.pending_count + self._outbox.unacked_count
+
+    @property
+    def pending_count(self) -> int:
+        """Local edits that no entry carries yet."""
+        return self._outbox.pending_count
+
+    @property
+    def waiting_count(self) -> int:
+        """Entries that wait for something they name, or for a key."""
+        return self.core.graph.waiting_count + self._inbox.unopened_count
+
+    @property
+    def quarantined_count(self) -> int:
+        """Entries and changes that are set aside."""
+        return len(self.core.quarantined) + len(self.core.document.set_aside)
+
+    @property
+    def vector(self) -> Vector:
+        """The heads of all feeds that are here."""
+        return self.core.graph.vector
+
+    def vector_on_server(self) -> Vector:
+        """Return the vector without the own entries that the server has not acknowledged."""
+        vector = dict(self.core.graph.vector)
+        first = self._outbox.first_unacked
+        if first is not None:
+            if isinstance(first.prev, bytes):
+                vector[first.feed] = (first.seq - 1, first.prev)
+            else:
+                vector.pop(first.feed, None)
+        return vector
+
+    def state_hash(self) -> bytes:
+        """Return 32 bytes that are equal on two devices when and only when their wallets are."""
+        return self.core.document.state_hash(self.core.quarantined)
+
+    def edit(self, edits: Sequence[Edit]) -> Change | None:
+        """Make edits as one change; None if they change nothing. Durable after the next commit.
+
+        Raises:
+            DeviceRevoked: this device was revoked.
+            NotAuthorised: this device may not write.
+            WalletClosed: the wallet has ended.
+            InputError, LimitExceeded: an edit is not possible.
+        """
+        core = self.core
+        if not core.may_write:
+            raise self._write_refusal()
+        change = core.document.change(edits, time_ms=max(0, core.now_ms()))
+        if change is None:
+            return None
+        self._outbox.add(change.raw, edits)
+        core.tell(RecordsChanged(fields=change.touched, device=core.device_id, is_local=True))
+        return change
+
+    def prepare(self, *, room: int | None, is_bulk: bool = False) -> None:
+        """Note the writes for the next commit and, with `room`, what is pushed after it.
+
+        Args:
+            room: bytes that may be pushed now, or None while there is no live subscription.
+            is_bulk: whether many edits wait, so that entries may be as large as allowed.
+        """
+        if room is not None and self.core.may_write and self.core.epoch_key is not None:
+            if self._outbox.in_flight_count < IN_FLIGHT_COUNT_MAX:
+                size_max = (
+                    limits.ENTRY_PLAINTEXT_SIZE_MAX - 1024
+                    if is_bulk
+                    else limits.LIVE_ENTRY_PLAINTEXT_SIZE_MAX
+                )
+                sealed = self._outbox.seal(size_max)
+                while is_bulk and sealed:
+                    sealed = self._outbox.seal(size_max)
+            self._outbox.due(room)
+        self._outbox.store_pending()
+        self._save_if_long()
+
+    def receive_members(self, k: int, raws: Sequence[bytes]) -> None:
+        """Take membership entries that begin at index `k`; known ones too.
+
+        Raises:
+            ChainFork: the server shows another entry where this device holds one.
+            VerificationError, AccessError, Malformed: an entry may not stand in the chain.
+        """
+        core = self.core
+        grew = False
+        try:
+            for index, raw in enumerate(raws, start=k):
+                before = core.chain.state
+                state = core.chain.append(raw)
+                if state is not None:
+                    grew = True
+                    core.write(PutMember(index, raw))
+                    self._tell_membership(before, index)
+        finally:
+            if grew:
+                self._chain_grew()
+
+    def receive_wraps(self, wraps: Sequence[tuple[int, DeviceId, bytes]]) -> None:
+        """Take wrapped epoch keys; one that does not open is a warning, not an end."""
+        core = self.core
+        for k, device, wrapped in wraps:
+            if device != core.device_id or not 0 < k < len(core.chain):
+                continue
+            try:
+                epoch, key = open_wrap(core.chain, k, device, core.secrets.unwrapping_key, wrapped)
+                self._keep_keys({epoch: key})
+            except BillfoldError as error:
+                core.tell(Warned(error))
+        self._keys_came()
+
+    def receive_entries(self, raws: Sequence[bytes]) -> None:
+        """Take feed entries in any order, known ones too; an own one is thereby acknowledged."""
+        self._inbox.receive(raws)
+        self._outbox.acked([id_ for raw in raws if (id_ := self._outbox.find(raw)) is not None])
+
+    def acked(self, ids: Sequence[EntryId]) -> None:
+        """Take note that own entries are durable on the server."""
+        self._outbox.acked(ids)
+
+    def resend(self, ids: Sequence[EntryId] | None = None) -> None:
+        """Send own unacknowledged entries again, some or all, with the next `prepare`."""
+        self._outbox.lost(ids)
+
+    def author(self) -> Author:
+        """Return what it takes to make the membership entry that may follow now.
+
+        Raises:
+            DeviceRevoked: this device was revoked.
+        """
+        core = self.core
+        if core.member is None:
+            raise DeviceRevoked("this device was revoked from the wallet")
+        return Author(
+            secrets=core.secrets,
+            chain=core.chain,
+            epoch_keys=core.epoch_keys,
+            graph=core.graph,
+            random=core.random,
+            time_s=max(0, core.now_ms() // 1000),
+        )
+
+    def check_revoke(self, target: Target) -> None:
+        """Check, before a server is asked, that this device may revoke somebody.
+
+        Raises:
+            BillfoldError: it may not, and why.
+        """
+        self.state.check_revoke(self.core.device_id, target)
+
+    def set_home(self, home: Home) -> None:
+        """Name the wallet's first server; no server needs to be reachable."""
+        authored = self.author().home(home)
+        self.receive_members(len(self.core.chain), [authored.raw])
+
+    def adopt(self, authored: Authored) -> None:
+        """Take an own membership entry that the server has appended."""
+        self.receive_members(len(self.core.chain), [authored.raw])
+        self.receive_wraps(authored.wraps)
+
+    def meta(self, key: str) -> bytes | None:
+        """Return a named value, or None."""
+        return self._meta.get(key)
+
+    def put_meta(self, key: str, value: bytes | None) -> None:
+        """Note a named value for the store, or with None its removal."""
+        if value is None:
+            self._meta.pop(key, None)
+        else:
+            self._meta[key] = value
+        self.core.write(DeleteMeta(key) if value is None else PutMeta(key, value))
+
+    def _chain_grew(self) -> None:
+        self._inbox.chain_grew()
+        self._keys_came()
+
+    def _keys_came(self) -> None:
+        self._keep_keys({})
+        self._inbox.keys_came()
+        self._settle_cuts()
+
+    def _keep_keys(self, new: dict[EpochId, EpochKey]) -> None:
+        """Keep keys, and all that they lead back to."""
+        core = self.core
+        known = {**core.epoch_keys, **new}
+        found = open_back_links(core.chain, known) if new else known
+        for epoch, key in found.items():
+            if epoch not in core.epoch_keys:
+                core.write(PutEpochKey(epoch, key))
+        core.epoch_keys.update(found)
+
+    def _settle_cuts(self) -> None:
+        """Do what a cut asks of a device that had applied entries beyond it.
+
+        A writer vouches for them; anyone else stops counting them and rebuilds. A device that was
+        itself revoked keeps everything as it is, so that its edits can be exported.
+        """
+        core = self.core
+        if core.member is None:
+            return
+        lost = core.graph.cut_off()
+        if not lost:
+            return
+        if core.may_write:
+            if core.epoch_key is not None:
+                self._outbox.vouch()
+            return
+        core.document = rebuild_document(core, lost, self._merge_kinds)
+        core.write(ReplaceDocument(core.document.save()))
+        core.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
+
+    def _tell_membership(self, before: MembershipState, k: int) -> None:
+        core = self.core
+        entry, after = core.chain.entries[k], core.chain.state_at(k)
+        match entry.payload:
+            case Link(keys=keys):
+                core.tell(DeviceAdded(device=keys.device_id, sponsor=entry.author))
+            case Revoke() | SetRole():
+                for device in before.members.keys() - after.members.keys():
+                    if device == core.device_id:
+                        core.tell(ThisDeviceRemoved())
+                    else:
+                        core.tell(DeviceRemoved(device=device, by=entry.author))
+            case _:
+                pass
+
+    def _write_refusal(self) -> BillfoldError:
+        if self.core.member is None:
+            return DeviceRevoked(
+                "this device was revoked: it keeps what it holds, which you can export"
+            )
+        if self.state.is_closed:
+            return WalletClosed("this wallet has been closed; nothing can be changed any more")
+        return NotAuthorised("this device may read the wallet but not change it")
+
+    def _save_if_long(self) -> None:
+        """Save the document as a whole when the store holds many changes behind the last save."""
+        core = self.core
+        self._appended_size += core.journal.appended_size()
+        size_max = max(APPENDED_SIZE_MIN, APPENDED_RATIO * self._saved_size)
+        if self._appended_size > size_max and self._outbox.pending_count == 0:
+            saved = core.document.save()
+            core.write(ReplaceDocument(saved))
+            # What waits for other changes is not in a saved document.
+            core.write(AppendChanges(core.document.waiting))
+            self._saved_size, self._appended_size = len(saved), 0
+
+
+IN_FLIGHT_COUNT_MAX = 2
+"""Entries on their way while more are sealed: what comes meanwhile is coalesced."""

@@ -1,0 +1,307 @@
+"""Keeps one replica durable and in step with its server: the asyncio around the state machines.
+
+    edits ──► replica ──► committer ──► disk, then ──► conversation ──► connection
+                 ▲                                          │
+                 └──────────────── frames ──────────────────┘
+
+One task dials, receives and dials again; one sends; one commits. All state changes happen in the
+event loop's thread, so that no lock is needed; only `store.commit` runs in another.
+
+Spec: 21-sync.md
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from billfold.authoring import Author, Authored
+from billfold.backoff import Backoff
+from billfold.committer import Committer, Sends
+from billfold.conversation import Conversation
+from billfold.document import Change, Edit
+from billfold.events import ConnectionChanged, Event, RecordsChanged, Synced, Warned
+from billfold.listening import EventStream
+from billfold.proposals import Proposals
+from billfold.replica import Replica
+from billfold.store import WalletStore
+from billfold.transport import Connection, Transport
+from billfold.transport.interface import SYNC_PATH
+from billfold_protocol.envelope import RandomBytes
+from billfold_protocol.errors import (
+    BillfoldError,
+    DeviceRevoked,
+    RemoteProtocolError,
+    StoreError,
+    TransportError,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where a wallet syncs."""
+
+    address: str
+    token: str | None = None
+    """What the operator gave for registering, if anything."""
+
+
+class Synchronizer:
+    """One open replica."""
+
+    def __init__(
+        self,
+        store: WalletStore,
+        load: Callable[[], Replica],
+        *,
+        transport: Transport,
+        random: RandomBytes,
+    ) -> None:
+        """Open the replica.
+
+        Args:
+            store: where it is kept.
+            load: makes the replica that the store holds.
+            transport: the way to its server.
+            random: the source of random bytes.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        self.replica = load()
+        self.proposals = Proposals(lambda: self.replica)
+        self._load = load
+        self._transport = transport
+        self._random = random
+        self._server: Server | None = None
+        self._conversation: Conversation | None = None
+        self._connection: Connection | None = None
+        self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
+        self._listeners: list[EventStream] = []
+        self._dialling: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
+        self._has_been_online = False
+        self.last_error: BillfoldError | None = None
+        self._committer = Committer(
+            store,
+            lambda: self.replica,
+            room=self._room,
+            send=self._send,
+            tell=self._tell_journal,
+            fail=self._reload,
+        )
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the server has sent everything it holds and sends the rest as it comes."""
+        return self._conversation is not None and self._conversation.is_live
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether nothing is under way in either direction."""
+        return self.is_online and self.replica.unsynced_count == 0
+
+    def start(self) -> None:
+        """Start committing; no server is needed."""
+        self._committer.start()
+
+    async def stop(self) -> None:
+        """Commit what is left and stop.
+
+        Raises:
+            StoreError: the last commit failed.
+        """
+        await self.disconnect()
+        self.proposals.abandon(TransportError("the wallet was closed before the server answered"))
+        await self._committer.stop()
+
+    def connect(self, server: Server) -> None:
+        """Stay connected to a server until told otherwise."""
+        if self._dialling is not None and self._server == server:
+            self._hurry.set()
+            return
+        self._server = server
+        if self._dialling is not None:
+            self._dialling.cancel()
+        self._dialling = asyncio.create_task(self._stay_connected())
+
+    async def disconnect(self) -> None:
+        """Go offline."""
+        if self._dialling is not None:
+            self._dialling.cancel()
+            await asyncio.gather(self._dialling, return_exceptions=True)
+            self._dialling = None
+
+    async def edit(self, edits: list[Edit]) -> Change | None:
+        """Make edits, and return when they are durable on this device; None if nothing differs.
+
+        Raises:
+            AccessError, InputError, LimitExceeded: the edits are not possible.
+            StoreError: they could not be made durable, and are undone.
+        """
+        return await self._committer.edit(edits)
+
+    async def committed(self) -> None:
+        """Wait until everything so far is durable on this device.
+
+        Raises:
+            StoreError: it could not be made durable, and is undone.
+        """
+        await self._committer.committed()
+
+    async def propose(self, make: Callable[[Author], Authored]) -> None:
+        """Have a membership entry appended by the server, and adopt it.
+
+        Raises:
+            AccessError: the entry is refused.
+            TransportError: the wallet was closed before the server answered.
+        """
+        done = self.proposals.add(make)
+        self._flush()
+        await done
+        await self.committed()
+
+    def events(self) -> EventStream:
+        """Return what happens from now on, in order; close it when it is no longer read."""
+        stream = EventStream(self._listeners.remove)
+        self._listeners.append(stream)
+        return stream
+
+    def tell(self, event: Event) -> None:
+        """Hand an event to every listener."""
+        if isinstance(event, Warned):
+            self.last_error = event.error
+        for stream in self._listeners:
+            stream.put(event)
+
+    def _tell_journal(self) -> None:
+        for event in self.replica.journal.take_events():
+            self.tell(event)
+
+    def _room(self) -> int | None:
+        return None if self._conversation is None else self._conversation.push_room
+
+    def _send(self, sends: Sends) -> None:
+        if self._conversation is not None:
+            self._conversation.send_due(sends)
+            self._flush()
+        else:
+            self.replica.resend()
+
+    def _flush(self) -> None:
+        """Move what the conversation wants to say to the sending task."""
+        conversation = self._conversation
+        if conversation is None:
+            return
+        conversation.propose()
+        for frame in conversation.outgoing:
+            self._outgoing.put_nowait(frame)
+        conversation.outgoing.clear()
+
+    def _reload(self, error: StoreError) -> None:
+        """Make the replica what the store holds: nothing that was not kept stays in memory."""
+        self.tell(Warned(error))
+        try:
+            self.replica = self._load()
+        except StoreError as fatal:
+            self.tell(Warned(fatal))
+        self.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
+        if self._connection is not None:
+            self._outgoing.put_nowait(b"")
+
+    async def _stay_connected(self) -> None:
+        backoff = Backoff(self._random)
+        while True:
+            self._has_been_online = False
+            try:
+                await self._converse()
+            except DeviceRevoked as error:
+                self._went_offline(error)
+                return
+            except BillfoldError as error:
+                self._went_offline(error)
+            if self._has_been_online:
+                backoff.reset()
+            self._hurry.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(backoff.next_delay_s()):
+                    await self._hurry.wait()
+
+    async def _converse(self) -> None:
+        """Dial once and talk until the connection ends.
+
+        Raises:
+            BillfoldError: why it ended.
+        """
+        server = self._server
+        assert server is not None
+        connection = await self._transport.connect(server.address, SYNC_PATH)
+        self._connection, self._outgoing = connection, asyncio.Queue()
+        conversation = Conversation(
+            lambda: self.replica,
+            self.proposals,
+            address=server.address,
+            token=server.token,
+            random=self._random,
+            tell=self.tell,
+        )
+        self._conversation = conversation
+        sending = asyncio.create_task(self._send_frames(connection, self._outgoing))
+        try:
+            while True:
+                frame = await connection.receive()
+                was_live = conversation.is_live
+                conversation.receive(frame)
+                self._tell_journal()
+                self._flush()
+                if conversation.is_live and not was_live:
+                    self.last_error = None
+                    self._has_been_online = True
+                    self.tell(ConnectionChanged(is_online=True))
+                    conversation.send_beacon()
+                    self._flush()
+                self._committer.wake()
+        finally:
+            self._tell_journal()
+            self._conversation = self._connection = None
+            self.replica.resend()
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            await asyncio.shield(connection.close())
+            self._committer.wake()
+
+    async def _send_frames(self, connection: Connection, outgoing: asyncio.Queue[bytes]) -> None:
+        """Send in order, at the pace of the connection; an empty frame ends it."""
+        try:
+            while frame := await outgoing.get():
+                await connection.send(frame)
+        except TransportError:
+            # The receiving side reports why.
+            return
+        finally:
+            await asyncio.shield(connection.close())
+
+    def _went_offline(self, error: BillfoldError) -> None:
+        self.last_error = error
+        if not isinstance(error, TransportError | RemoteProtocolError):
+            self.tell(Warned(error))
+        self.tell(ConnectionChanged(is_online=False, reason=error))
+
+    async def wait_synced(self) -> None:
+        """Wait until nothing is under way in either direction.
+
+        Raises:
+            BillfoldError: the server refuses this device for good.
+        """
+        self._hurry.set()
+        if self.is_synced:
+            return
+        with self.events() as events:
+            async for event in events:
+                match event:
+                    case Synced() if self.is_synced:
+                        return
+                    case ConnectionChanged(reason=DeviceRevoked() as error):
+                        raise error
+                    case _:
+                        pass

@@ -1,0 +1,521 @@
+"""The wallet: what applications use.
+
+A wallet is a folder on this device. It works with no server at all; with one it stays in step with
+the person's other devices. An edit is safe when the call that made it returns.
+
+Spec: 40-wallet-document.md
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from billfold.document import (
+    Conflict,
+    Edit,
+    HistoryItem,
+    RecordView,
+    Scalar,
+)
+from billfold.editing import EditBlock, natural_key_text
+from billfold.founding import NewReplica
+from billfold.household import Device, Household
+from billfold.keyring import Unlock, create_key, open_key
+from billfold.listening import EventStream
+from billfold.model import wallet_merge_kinds
+from billfold.pairing import Confirm, Newcomer, ShowCode
+from billfold.replica import Replica
+from billfold.reports import Change, Status, SyncReport
+from billfold.store import PutMeta, SqlCipherStore, WalletLock, WalletStore
+from billfold.synchronizer import Server, Synchronizer
+from billfold.transport import Transport, WebSocketTransport, normalise_address
+from billfold_protocol import codec
+from billfold_protocol.errors import (
+    BillfoldError,
+    InputError,
+    LocalProtocolError,
+    Malformed,
+    NotFound,
+    StoreDamaged,
+    StoreMissing,
+)
+from billfold_protocol.ids import FeedId, WalletId
+from billfold_protocol.linking import NAME_SIZE_MAX, Hello
+
+SERVER_KEY = "server"
+CLOSE_TIMEOUT_S = 5.0
+
+
+class Wallet:
+    """One open wallet; close it, or use it with `async with`."""
+
+    def __init__(
+        self, store: WalletStore, synchronizer: Synchronizer, transport: Transport
+    ) -> None:
+        """Take over an open store; `create`, `open` and `link` are the ways to get a wallet."""
+        self._store = store
+        self._synchronizer = synchronizer
+        self._transport = transport
+        self._household = Household(synchronizer, transport)
+        self._is_closed = False
+
+    @classmethod
+    async def create(
+        cls,
+        path: str | Path,
+        *,
+        unlock: Unlock,
+        name: str = "first device",
+        server: str | None = None,
+        token: str | None = None,
+        transport: Transport | None = None,
+    ) -> "Wallet":
+        """Make a wallet in a folder that does not exist or is empty.
+
+        Args:
+            path: the folder.
+            unlock: how it is unlocked: a passphrase, the OS keyring or a callback.
+            name: what the person calls this device, at most 64 bytes.
+            server: where to sync, such as `https://wallet.example.org`; None to stay offline.
+            token: what the server's operator gave for registering, if anything.
+            transport: how to reach servers; WebSockets if None.
+
+        Raises:
+            StoreExists: there is a wallet in the folder.
+            InputError: the name or the address is not acceptable.
+            StoreError: the folder cannot be written.
+        """
+        check_name(name)
+        where = None if server is None else Server(address=normalise_address(server), token=token)
+        founded = NewReplica.create(secrets.token_bytes, now_ms=_now_ms())
+        store = await asyncio.to_thread(_create_store, Path(path), unlock, founded, where)
+        wallet = await cls._open(store, transport)
+        await wallet.rename_device(wallet.status().device, name)
+        return wallet
+
+    @classmethod
+    async def open(
+        cls, path: str | Path, *, unlock: Unlock, transport: Transport | None = None
+    ) -> "Wallet":
+        """Open the wallet in a folder; it goes online by itself if it has a server.
+
+        Raises:
+            StoreMissing: there is no wallet in the folder.
+            StoreBusy: another process has it open.
+            UnlockFailed: the passphrase or key is wrong.
+            UpdateNeeded: a newer version wrote it.
+            StoreDamaged: its bytes fail their checks.
+        """
+        store = await asyncio.to_thread(_open_store, Path(path), unlock)
+        return await cls._open(store, transport)
+
+    @classmethod
+    async def link(
+        cls,
+        path: str | Path,
+        *,
+        unlock: Unlock,
+        server: str,
+        name: str,
+        code: str | None = None,
+        show: ShowCode | None = None,
+        transport: Transport | None = None,
+    ) -> "Wallet":
+        """Bring a wallet onto this device from one that has it.
+
+        Args:
+            path: a folder that does not exist or is empty.
+            unlock: how the wallet is unlocked on this device.
+            server: the wallet's server, where the two devices meet.
+            name: what the person calls this device, at most 64 bytes.
+            code: the words that the other device shows.
+            show: without a code: shows a QR code's text, which the other device scans.
+            transport: how to reach servers; WebSockets if None.
+
+        Raises:
+            PairingFailed: linking did not succeed; the code is spent.
+            TransportError: the server cannot be reached.
+            StoreExists: there is a wallet in the folder.
+            InputError: the code, the name or the address is not acceptable.
+        """
+        check_name(name)
+        if (code is None) == (show is None):
+            raise InputError("linking takes either a code or a way to show one")
+        directory, address = Path(path), normalise_address(server)
+        lock = WalletLock(directory)
+        try:
+            SqlCipherStore.require_absent(directory)
+            way = transport or WebSocketTransport()
+            fresh = NewReplica.create(secrets.token_bytes, now_ms=_now_ms())
+            newcomer = Newcomer(way, fresh.secrets, name=name, random=secrets.token_bytes)
+            if code is not None:
+                joined = await newcomer.by_words(address, code)
+            else:
+                assert show is not None
+                joined = await newcomer.by_qr(address, show)
+        except BaseException:
+            lock.release()
+            raise
+        replica = NewReplica(
+            secrets=fresh.secrets,
+            holder=joined.welcome.holder,
+            chain=joined.chain,
+            epoch_keys=joined.epoch_keys,
+            feed=fresh.feed,
+        )
+        where = Server(address=joined.welcome.address)
+        store = await asyncio.to_thread(_create_store, directory, unlock, replica, where, lock)
+        wallet = await cls._open(store, way)
+        await wallet.rename_device(wallet.status().device, name)
+        return wallet
+
+    @classmethod
+    async def _open(cls, store: WalletStore, transport: Transport | None) -> "Wallet":
+        way = transport or WebSocketTransport()
+
+        def load() -> Replica:
+            return Replica(
+                store, now_ms=_now_ms, random=secrets.token_bytes, merge_kinds=wallet_merge_kinds
+            )
+
+        try:
+            synchronizer = Synchronizer(store, load, transport=way, random=secrets.token_bytes)
+            where = _parse_server(synchronizer.replica.meta(SERVER_KEY))
+        except BaseException:
+            store.close()
+            raise
+        wallet = cls(store, synchronizer, way)
+        synchronizer.start()
+        if where is not None:
+            synchronizer.connect(where)
+        return wallet
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Make durable what is left, go offline and let go of the folder.
+
+        Raises:
+            StoreError: the last edits could not be made durable; their calls have said so too.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            await self._synchronizer.stop()
+        finally:
+            await self._transport.close()
+            self._store.close()
+
+    # Reading
+
+    @property
+    def wallet_id(self) -> WalletId:
+        """The wallet's 32-byte id, the same on every device."""
+        return self._replica.wallet_id
+
+    @property
+    def membership_length(self) -> int:
+        """How many entries the wallet's membership chain has, as this device knows it."""
+        return self._replica.state.k + 1
+
+    def records(self, record_type: str | None = None, *, trashed: bool = False) -> list[RecordView]:
+        """Return the records of a type (None: of all), in order of id.
+
+        Args:
+            record_type: such as `login`.
+            trashed: whether to list the trash instead of what is not in it.
+        """
+        return self._replica.document.records(record_type, trashed=trashed)
+
+    def record(self, record: str) -> RecordView:
+        """Return one record.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        self._require_record(record)
+        return self._replica.document.record(record)
+
+    def conflicts(self) -> list[Conflict]:
+        """Return the fields that devices set to different values without knowing of each other."""
+        return self._replica.document.conflicts()
+
+    def history(self, record: str, field: str) -> list[HistoryItem]:
+        """Return what happened to a field, causes before effects.
+
+        Raises:
+            NotFound: there is no record with this id.
+        """
+        self._require_record(record)
+        return self._replica.document.history(record, field)
+
+    def device_of(self, actor: bytes) -> Device | None:
+        """Return the device that wrote a value or a history item, by its `actor`."""
+        return self._household.owner_of(FeedId(actor))
+
+    def natural_id(self, record_type: str, natural_key: tuple[str, ...]) -> str:
+        """Return the id of the record that has a natural key, whether or not it is there."""
+        return self._natural_id(record_type, natural_key_text(natural_key))
+
+    # Editing
+
+    def edit(self) -> EditBlock:
+        """Begin several edits that become one change: `async with wallet.edit() as edit`."""
+        return EditBlock(self._commit, random=secrets.token_bytes, natural_id=self._natural_id)
+
+    async def set(self, record: str, field: str, value: Scalar) -> Change | None:
+        """Set one field; None if it has this value already.
+
+        Raises:
+            NotFound: there is no record with this id.
+            AccessError, InputError, LimitExceeded: the edit is not possible.
+            StoreError: it could not be made durable, and is undone.
+        """
+        self._require_record(record)
+        async with self.edit() as edit:
+            edit.set(record, field, value)
+        return edit.change
+
+    async def undo(self, record: str, field: str) -> None:
+        """Bring back what a field held before, as a new edit.
+
+        Raises:
+            NotFound: nothing ever happened to this field.
+        """
+        edits = self._replica.document.revert(record, field)
+        async with self.edit() as edit:
+            edit.apply(edits)
+
+    # Syncing
+
+    def events(self) -> EventStream:
+        """Return what happens from now on, in order; close it when it is no longer read."""
+        return self._synchronizer.events()
+
+    def status(self) -> Status:
+        """Return how the wallet stands."""
+        replica, synchronizer = self._replica, self._synchronizer
+        where = _parse_server(replica.meta(SERVER_KEY))
+        return Status(
+            wallet_id=replica.wallet_id.hex(),
+            device=replica.core.device_id.hex(),
+            is_online=synchronizer.is_online,
+            is_removed=replica.is_removed,
+            server=None if where is None else where.address,
+            unsynced_count=replica.unsynced_count,
+            waiting_count=replica.waiting_count,
+            records_count=len(replica.document.records()),
+            conflicts_count=len(replica.document.conflicts()),
+            quarantined_count=replica.quarantined_count,
+            state_hash=replica.state_hash().hex(),
+            last_error=synchronizer.last_error,
+        )
+
+    async def connect(self, server: str, *, token: str | None = None) -> None:
+        """Sync with this server from now on; a wallet that has a home stays there.
+
+        Raises:
+            InputError: the address is not acceptable, or the wallet lives elsewhere.
+        """
+        address = normalise_address(server)
+        home = self._replica.state.home
+        if home is not None and home.server.address != address:
+            raise InputError(f"this wallet lives on {home.server.address}")
+        where = Server(address=address, token=token)
+        self._replica.put_meta(SERVER_KEY, _encode_server(where))
+        await self._synchronizer.committed()
+        self._synchronizer.connect(where)
+
+    async def disconnect(self) -> None:
+        """Go offline until `connect` or `sync`."""
+        await self._synchronizer.disconnect()
+
+    async def sync(self, *, deadline_s: float = 30.0) -> SyncReport:
+        """Go online and return when everything is in step, or at the deadline.
+
+        Args:
+            deadline_s: seconds; a phone's background task gives what the system allows it.
+        """
+        where = _parse_server(self._replica.meta(SERVER_KEY))
+        if where is None:
+            reason = LocalProtocolError("this wallet has no server; `connect` gives it one")
+            return SyncReport(
+                is_complete=False, unsynced_count=self._replica.unsynced_count, reason=reason
+            )
+        self._synchronizer.connect(where)
+        error: BillfoldError | None = None
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._synchronizer.wait_synced()
+                await self._synchronizer.committed()
+        except TimeoutError:
+            error = self._synchronizer.last_error
+        except BillfoldError as refusal:
+            error = refusal
+        return SyncReport(
+            is_complete=self._synchronizer.is_synced,
+            unsynced_count=self._replica.unsynced_count,
+            reason=error,
+        )
+
+    # Devices
+
+    def devices(self) -> list[Device]:
+        """Return the wallet's devices in the order they joined, removed ones last."""
+        return self._household.devices()
+
+    async def rename_device(self, device: str, name: str) -> None:
+        """Call a device something else.
+
+        Raises:
+            NotFound: no device has this name or id.
+            InputError: the name is not acceptable.
+        """
+        check_name(name)
+        await self._household.rename(self._household.find(device), name)
+
+    async def link_device(self, uri: str, *, confirm: Confirm) -> Hello:
+        """Link the device that shows a QR code.
+
+        Args:
+            uri: the code's text.
+            confirm: is asked with the new device's name, kind and fingerprint.
+
+        Raises:
+            WrongContext: the text is not a linking code.
+            PairingFailed: linking did not succeed, or was declined; the code is spent.
+            TransportError: the server cannot be reached.
+        """
+        return await self._household.link_by_qr(uri, confirm)
+
+    async def link_device_by_words(self, *, show: ShowCode, confirm: Confirm) -> Hello:
+        """Show words, and link the device into which they are typed.
+
+        Raises:
+            PairingFailed: linking did not succeed, or was declined; the code is spent.
+            TransportError: the server cannot be reached.
+        """
+        return await self._household.link_by_words(show, confirm)
+
+    async def revoke(self, device: str) -> Device:
+        """Remove a device, and rotate the keys in the same record; it gets nothing new.
+
+        Args:
+            device: its name, or its id or the start of it.
+
+        Raises:
+            NotFound: no device has this name or id.
+            NotAuthorised: it is the last owner, this device itself, or another person's.
+            TransportError: the wallet was closed before the server answered.
+        """
+        return await self._household.revoke(device)
+
+    async def rotate(self) -> None:
+        """Begin a new epoch for the same devices.
+
+        Raises:
+            NotAuthorised: this device may not write.
+            TransportError: the wallet was closed before the server answered.
+        """
+        await self._household.rotate()
+
+    @property
+    def _replica(self) -> Replica:
+        if self._is_closed:
+            raise LocalProtocolError("the wallet is closed")
+        return self._synchronizer.replica
+
+    def _require_record(self, record: str) -> None:
+        if not self._replica.document.has_record(record):
+            raise NotFound(f"there is no record {record}")
+
+    def _natural_id(self, record_type: str, natural_key: str) -> str:
+        replica = self._replica
+        return replica.document.natural_record_id(replica.wallet_id, record_type, natural_key)
+
+    async def _commit(self, edits: Sequence[Edit]) -> Change | None:
+        if self._is_closed:
+            raise LocalProtocolError("the wallet is closed")
+        return await self._synchronizer.edit(list(edits))
+
+
+def check_name(name: str) -> None:
+    """Check what a person calls a device.
+
+    Raises:
+        InputError: it is empty, too long or not printable.
+    """
+    if not name.strip() or len(name.encode()) > NAME_SIZE_MAX or not name.isprintable():
+        raise InputError(f"a device's name is printable text of at most {NAME_SIZE_MAX} bytes")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _create_store(
+    directory: Path,
+    unlock: Unlock,
+    replica: NewReplica,
+    where: Server | None,
+    lock: WalletLock | None = None,
+) -> WalletStore:
+    lock = lock or WalletLock(directory)
+    try:
+        SqlCipherStore.require_absent(directory)
+        key = create_key(directory, unlock, secrets.token_bytes)
+        store = SqlCipherStore.create(directory, key, lock=lock)
+    except BaseException:
+        lock.release()
+        raise
+    writes = replica.writes()
+    if where is not None:
+        writes.append(PutMeta(SERVER_KEY, _encode_server(where)))
+    try:
+        store.commit(writes)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _open_store(directory: Path, unlock: Unlock) -> WalletStore:
+    if not directory.is_dir():
+        raise StoreMissing(f"there is no wallet in {directory}")
+    lock = WalletLock(directory)
+    try:
+        key = open_key(directory, unlock)
+        return SqlCipherStore.open(directory, key, lock=lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _encode_server(where: Server) -> bytes:
+    return codec.encode([where.address, where.token])
+
+
+def _parse_server(data: bytes | None) -> Server | None:
+    if data is None:
+        return None
+    try:
+        address, token = codec.as_array(codec.decode(data, size_max=2048), 2)
+        return Server(
+            address=codec.as_text(address), token=None if token is None else codec.as_text(token)
+        )
+    except Malformed as error:
+        raise StoreDamaged("the server's address in the wallet's file is damaged") from error
