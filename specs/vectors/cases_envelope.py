@@ -51,7 +51,7 @@ def build(wallet: Wallet) -> list[Vector]:
         *_headers(wallet, good),
         *_deps(wallet, good),
         *_contents(wallet, good),
-        _too_large(wallet),
+        *_too_large(wallet),
     ]
 
 
@@ -364,13 +364,18 @@ def _contents(wallet: Wallet, good: Entry) -> Iterable[Vector]:
         yield _opening(wallet, raw, f"padding-{name}", comment, "Malformed")
 
 
-def _too_large(wallet: Wallet) -> Vector:
-    return {
-        "id": "seal-too-large",
-        "comment": "one change of 262,144 zeros does not fit an entry, so none is made",
-        "chain": "story",
-        "k": _K,
-        "epoch_key": wallet.keys[wallet.chain.state_at(_K).epoch.id].hex(),
-        "change_size": 262_144,
-        "expect": "LimitExceeded",
-    }
+def _too_large(wallet: Wallet) -> Iterable[Vector]:
+    for name, size, count, comment in (
+        ("large", 262_144, 1, "one change of 262,144 zeros does not fit an entry"),
+        ("many", 1, 4097, "4,097 changes of one zero each are more than an entry may hold"),
+    ):
+        yield {
+            "id": f"seal-too-{name}",
+            "comment": comment,
+            "chain": "story",
+            "k": _K,
+            "epoch_key": wallet.keys[wallet.chain.state_at(_K).epoch.id].hex(),
+            "change_size": size,
+            "change_count": count,
+            "expect": "LimitExceeded",
+        }

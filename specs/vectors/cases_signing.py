@@ -101,6 +101,11 @@ def _refused(key: SigningKey) -> list[Vector]:
         ),
         ("s-is-l", "R stands, S is the order", key.public_key, _with(point, _ORDER)),
         ("zeros", "R and S are zero", key.public_key, bytes(64)),
+        ("63-bytes", "the last byte is missing", key.public_key, good[:63]),
+        ("65-bytes", "one byte more", key.public_key, good + b"\0"),
+        ("nothing", "no bytes", key.public_key, b""),
+        ("key-of-31-bytes", "the key's last byte is missing", key.public_key[:31], good),
+        ("key-of-33-bytes", "the key is one byte longer", key.public_key + b"\0", good),
         (
             "small-order-r",
             "R is a point of small order",

@@ -133,6 +133,8 @@ def _wrongly_signed(kind: str, domain: Domain, fields: list[object]) -> Iterable
 
 def _wrongly_made(kind: str, domain: Domain, fields: list[object]) -> Iterable[Case]:
     bodies: list[tuple[str, list[object], str]] = [
+        ("version-2", [2, *fields[1:]], "a newer version"),
+        ("version-true", [True, *fields[1:]], "`true` is not 1"),
         ("longer", [*fields, None], "a field too many"),
         ("shorter", fields[:-1], "a field is missing"),
         ("wallet-short", [1, _WALLET[:31], *fields[2:]], "a wallet id has 32 bytes"),

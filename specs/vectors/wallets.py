@@ -144,7 +144,7 @@ class KeptWraps:
             wrapped = wrap(secret_bytes, key.public_key, domain, *ctx)
         self.vectors.append(
             {
-                "id": f"unwrap-{name}",
+                "id": f"unwrap-{name.replace(' ', '-')}",
                 "comment": f"the wrap of {name.replace('-', ' ')}",
                 "seed": seed.hex(),
                 "label": label,

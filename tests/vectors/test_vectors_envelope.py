@@ -125,7 +125,7 @@ def test_content_that_is_too_large_is_not_sealed(vector: Vector) -> None:
     place = Place(feed=FeedId(bytes(16)), seq=1, prev=EntryId(bytes(32)), deps=())
     with expecting(vector):
         Sealer(SigningKey(bytes(32)), bytes(32)).seal(
-            Content(changes=(bytes(vector["change_size"]),), time_ms=0),
+            Content(changes=(bytes(vector["change_size"]),) * vector["change_count"], time_ms=0),
             place,
             state=chain.state_at(vector["k"]),
             key=key_of(vector["epoch_key"]),
