@@ -32,7 +32,7 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 vectors: $(READY)
-	$(BIN)/python specs/vectors/generate.py --check
+	$(BIN)/python -m specs.vectors.generate --check
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks

@@ -14,7 +14,12 @@ from billfold_protocol import codec, limits
 from billfold_protocol.crypto import derivation, hashing, sealing
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.crypto.signing import SigningKey, Verified
-from billfold_protocol.errors import BillfoldError, CommitMismatch, LimitExceeded, LocalProtocolError
+from billfold_protocol.errors import (
+    BillfoldError,
+    CommitMismatch,
+    LimitExceeded,
+    LocalProtocolError,
+)
 from billfold_protocol.feed import Dep, Entry, Opening, entry_id
 from billfold_protocol.feed.entry import header, sign_entry
 from billfold_protocol.ids import EntryId, EpochKey, FeedId, WalletId

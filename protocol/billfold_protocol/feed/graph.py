@@ -226,6 +226,16 @@ class FeedGraph:
             node.standing = Standing.EXCLUDED
         self._excluded.update((entry.value.id, entry) for entry in entries)
 
+    def excluded_under(self, dep: Dep) -> list[Verified[Entry]]:
+        """Return what would count again if an admitted entry did, the oldest first.
+
+        Raises:
+            Equivocation: another entry is admitted there.
+        """
+        root = self.find(dep)
+        nodes = [] if root is None else self._excluded_under(root)
+        return [self._excluded[node.dep.id] for node in nodes]
+
     def resealed(self, entry: Entry) -> None:
         """Take note that an own entry now names a newer membership entry."""
         node = self.find(Dep(entry.feed, entry.seq, entry.id))
@@ -301,14 +311,20 @@ class FeedGraph:
 
     def _count(self, root: Node, outcome: Outcome) -> None:
         """Count an entry and all it builds on, the oldest first."""
+        for node in self._excluded_under(root):
+            node.standing = Standing.COUNTED
+            outcome.counted.append(self._excluded.pop(node.dep.id))
+
+    def _excluded_under(self, root: Node) -> list[Node]:
+        """Return what is excluded of an entry and all it builds on, the oldest first."""
+        found: dict[Dep, Node] = {}
         stack = [(root, False)]
         while stack:
             node, is_ready = stack.pop()
-            if node.standing is Standing.COUNTED:
+            if node.standing is Standing.COUNTED or node.dep in found:
                 continue
             if is_ready:
-                node.standing = Standing.COUNTED
-                outcome.counted.append(self._excluded.pop(node.dep.id))
+                found[node.dep] = node
                 continue
             stack.append((node, True))
             for ancestor in self._detail(node)[1]:

@@ -1,0 +1,284 @@
+"""A process that hosts real wallets and does with them what the benchmark asks.
+
+Each wallet has its own SQLCipher store and its own connection, as in an application.
+
+Spec: 00-overview.md
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from billfold import RecordsChanged, Wallet
+from billfold.keyring import KeyCallback
+from billfold.transport import Connection, WebSocketTransport
+from billfold.transport.interface import SYNC_PATH, ServerInfo
+from billfold_protocol.errors import TransportError
+from tests.benchmarks.processes import serve_commands, tell
+
+FIELD_COUNT = 200
+VALUE_SIZE = 32
+SYNC_S_MAX = 80.0
+UNLOCK = KeyCallback(lambda: bytes(range(32)))
+
+_SMALL, _MEDIUM = 126, 65_536
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What one connection has carried: WebSocket frames with their headers (RFC 6455 §5.2)."""
+
+    connected_s: float
+    sent: int = 0
+    received: int = 0
+
+
+class CountingConnection:
+    """A connection whose bytes are counted."""
+
+    def __init__(self, connection: Connection, traffic: Traffic) -> None:
+        self._connection = connection
+        self._traffic = traffic
+
+    async def send(self, frame: bytes) -> None:
+        """See `Connection.send`; a client's frame carries a mask of 4 bytes."""
+        self._traffic.sent += len(frame) + _header_size(len(frame)) + 4
+        await self._connection.send(frame)
+
+    async def receive(self) -> bytes:
+        """See `Connection.receive`."""
+        frame = await self._connection.receive()
+        self._traffic.received += len(frame) + _header_size(len(frame))
+        return frame
+
+    async def close(self) -> None:
+        """See `Connection.close`."""
+        await self._connection.close()
+
+
+class CountingTransport:
+    """The SDK's own transport, with the newest sync connection's bytes counted."""
+
+    def __init__(self) -> None:
+        self._transport = WebSocketTransport()
+        self.traffic = Traffic(time.monotonic())
+
+    async def connect(self, address: str, path: str) -> Connection:
+        """See `Transport.connect`."""
+        traffic = Traffic(time.monotonic())
+        if path == SYNC_PATH:
+            self.traffic = traffic
+        return CountingConnection(await self._transport.connect(address, path), traffic)
+
+    async def info(self, address: str) -> ServerInfo:
+        """See `Transport.info`."""
+        return await self._transport.info(address)
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        await self._transport.close()
+
+
+@dataclass(slots=True)
+class Device:
+    """One open wallet, and the record that is edited."""
+
+    wallet: Wallet
+    transport: CountingTransport
+    record: str
+
+
+class DeviceHost:
+    """The commands; each method that does not start with `_` is one."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self._folder = folder
+        self._address = address
+        self._devices: list[Device] = []
+        self._joining: list[asyncio.Task[None]] = []
+        self._listening: asyncio.Task[None] | None = None
+
+    async def ready(self) -> None:
+        """Answer once the process has started."""
+
+    async def create(self, *, count: int) -> None:
+        """Make wallets with one record each, and bring them to the server."""
+        for index in range(count):
+            transport = CountingTransport()
+            wallet = await Wallet.create(
+                self._folder / f"wallet-{index}",
+                unlock=UNLOCK,
+                server=self._address,
+                transport=transport,
+            )
+            async with wallet.edit() as edit:
+                record = edit.add("login", natural_key=("benchmark",))
+            self._devices.append(Device(wallet, transport, record))
+        await self.settle()
+
+    async def show_codes(self, *, count: int) -> list[str]:
+        """Begin to join wallets; return the text of a linking code for each."""
+        codes: list[asyncio.Future[str]] = []
+        self._joining = []
+        for _ in range(count):
+            shown: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            codes.append(shown)
+            self._joining.append(asyncio.create_task(self._join(shown)))
+        return list(await asyncio.gather(*codes))
+
+    async def link(self, *, codes: list[str], first: int) -> None:
+        """Link the devices that show these codes to the wallets from an index on."""
+        devices = self._devices[first : first + len(codes)]
+        await asyncio.gather(
+            *(
+                device.wallet.link_device(code, confirm=lambda _: True)
+                for device, code in zip(devices, codes, strict=True)
+            )
+        )
+
+    async def joined(self) -> dict[str, float]:
+        """Wait until the wallets that were joined hold everything; tell of the last of them."""
+        await asyncio.gather(*self._joining)
+        device = self._devices[-1]
+        fields = device.wallet.record(device.record).fields
+        return {
+            "elapsed_s": self._joined_s - device.transport.traffic.connected_s,
+            "received": device.transport.traffic.received,
+            "fields": len(fields),
+        }
+
+    async def report(self, *, field: str) -> None:
+        """Tell of each new value of a field in the first wallet, and when it was seen."""
+        self._listening = asyncio.create_task(self._report(self._devices[0], field))
+        await asyncio.sleep(0)
+
+    async def edit(self, *, field: str, value: str) -> float:
+        """Set a field of the first wallet; return when the call began."""
+        device = self._devices[0]
+        began_s = time.monotonic()
+        async with device.wallet.edit() as edit:
+            edit.set(device.record, field, value)
+        return began_s
+
+    async def flood(self, *, count: int, burst: int, first: int = 0, label: str = "") -> float:
+        """Make edits in every wallet, each with a call of its own, `burst` calls at a time.
+
+        Returns when the first call began.
+        """
+        began_s = time.monotonic()
+        for start in range(first, first + count, burst):
+            await asyncio.gather(
+                *(
+                    _set(device, f"{label}field-{index % FIELD_COUNT}", value_of(index))
+                    for device in self._devices
+                    for index in range(start, min(start + burst, first + count))
+                )
+            )
+        return began_s
+
+    async def holds(self, *, fields: Mapping[str, str]) -> float:
+        """Wait until every wallet shows these values; return when."""
+        await asyncio.gather(*(_holds(device, fields) for device in self._devices))
+        return time.monotonic()
+
+    async def settle(self) -> None:
+        """Wait until nothing is under way in any wallet.
+
+        Raises:
+            TransportError: that took too long.
+        """
+        for device in self._devices:
+            report = await device.wallet.sync(deadline_s=SYNC_S_MAX)
+            if not report.is_complete:
+                raise TransportError("a wallet did not come into step in time")
+
+    async def traffic(self) -> dict[str, int]:
+        """Return the bytes that the first wallet's connection has carried."""
+        traffic = self._devices[0].transport.traffic
+        return {"sent": traffic.sent, "received": traffic.received}
+
+    async def store_size(self) -> int:
+        """Return the bytes that the first wallet's folder takes."""
+        files = (self._folder / "wallet-0").rglob("*")
+        return sum(file.stat().st_size for file in files if file.is_file())
+
+    async def close(self) -> None:
+        """Close the wallets."""
+        if self._listening is not None:
+            self._listening.cancel()
+        await asyncio.gather(*(device.wallet.close() for device in self._devices))
+
+    async def _join(self, shown: asyncio.Future[str]) -> None:
+        transport, index = CountingTransport(), len(self._joining) + len(self._devices)
+        wallet = await Wallet.link(
+            self._folder / f"wallet-{index}",
+            unlock=UNLOCK,
+            server=self._address,
+            name="reader",
+            show=lambda code: shown.set_result(code),
+            transport=transport,
+        )
+        device = Device(wallet, transport, wallet.natural_id("login", ("benchmark",)))
+        self._devices.append(device)
+        report = await wallet.sync(deadline_s=SYNC_S_MAX)
+        self._joined_s = time.monotonic()
+        if not report.is_complete:
+            raise TransportError("a new device did not come into step in time")
+
+    async def _report(self, device: Device, field: str) -> None:
+        shown: object = None
+        with device.wallet.events() as events:
+            async for event in events:
+                if not isinstance(event, RecordsChanged):
+                    continue
+                seen_s = time.monotonic()
+                state = device.wallet.record(device.record).fields.get(field)
+                if state is not None and state.value != shown:
+                    shown = state.value
+                    tell({"seen": shown, "seen_s": seen_s})
+
+
+async def _set(device: Device, field: str, value: str) -> None:
+    async with device.wallet.edit() as edit:
+        edit.set(device.record, field, value)
+
+
+async def _holds(device: Device, fields: Mapping[str, str]) -> None:
+    """Look when the wallet tells of one of these fields, as what is on show does."""
+    wanted = {(device.record, field) for field in fields}
+    with device.wallet.events() as events:
+        while True:
+            shown = device.wallet.record(device.record).fields
+            if all(f in shown and shown[f].value == value for f, value in fields.items()):
+                return
+            async for event in events:
+                if isinstance(event, RecordsChanged) and (
+                    not event.fields or not wanted.isdisjoint(event.fields)
+                ):
+                    break
+
+
+def value_of(index: int) -> str:
+    """Return a value that no other index has, of the size of the peer's."""
+    return f"value-{index}".ljust(VALUE_SIZE, ".")
+
+
+def _header_size(size: int) -> int:
+    if size < _SMALL:
+        return 2
+    return 4 if size < _MEDIUM else 10
+
+
+async def run(folder: Path, address: str) -> None:
+    """Host devices until standard input closes."""
+    host = DeviceHost(folder, address)
+    await serve_commands(lambda command: getattr(host, command))
+    await host.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(Path(sys.argv[1]), sys.argv[2]))
