@@ -44,7 +44,7 @@ def decode(data: bytes, *, size_max: int) -> object:
             raw=False,
             strict_map_key=True,
             max_ext_len=0,
-            max_map_len=1024,
+            max_map_len=limits.MAP_COUNT_MAX,
             use_list=True,
         )
         again = _pack(_sorted(value, 0))
@@ -78,6 +78,8 @@ def _sorted(value: object, depth: int) -> object:
         if depth == limits.CODEC_DEPTH_MAX:
             raise LocalProtocolError("arrays and maps are nested too deeply")
         items = value.items()  # type: ignore[attr-defined]  # `kind` says it is a map.
+        if len(items) > limits.MAP_COUNT_MAX:
+            raise LocalProtocolError("the map has more pairs than one may have")
         if any(type(key) is not str for key, _ in items):
             raise LocalProtocolError("map keys are strings")
         return {key: _sorted(item, depth + 1) for key, item in sorted(items)}

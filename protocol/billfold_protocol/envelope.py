@@ -20,13 +20,16 @@ from billfold_protocol.errors import (
     LimitExceeded,
     LocalProtocolError,
 )
-from billfold_protocol.feed import Dep, Entry, Opening, entry_id
+from billfold_protocol.feed import Dep, Entry, Opening, entry_id, feed_id
 from billfold_protocol.feed.entry import header, sign_entry
 from billfold_protocol.ids import EntryId, EpochKey, FeedId, WalletId
 from billfold_protocol.key_hierarchy import entry_key
 from billfold_protocol.membership import MembershipState
 
 SALT_SIZE = 16
+
+TIME_MS_MAX = 2**53
+"""Milliseconds before and after 1970 that an entry may say."""
 
 RandomBytes = Callable[[int], bytes]
 """Returns that many fresh random bytes."""
@@ -73,14 +76,15 @@ class Sealer:
 
         Raises:
             LimitExceeded: the content or `deps` is larger than one entry may be.
-            LocalProtocolError: `deps` are not in ascending order of feed.
+            LocalProtocolError: nobody would open the entry: by its deps, its time or its opening.
         """
         if len(content.changes) > limits.CHANGES_COUNT_MAX:
             raise LimitExceeded("there are more changes than one entry may hold")
         if len(place.deps) > limits.DEPS_COUNT_MAX:
             raise LimitExceeded("the entry names more other feeds than one entry may")
-        if any(left.feed >= right.feed for left, right in pairwise(place.deps)):
-            raise LocalProtocolError("the feeds of deps are not in strictly ascending order")
+        _check_place(place)
+        if abs(content.time_ms) > TIME_MS_MAX:
+            raise LocalProtocolError("the time is further from 1970 than an entry may say")
         salt = random(SALT_SIZE)
         plaintext = codec.encode([salt, list(content.changes), content.time_ms])
         if len(plaintext) > limits.ENTRY_PLAINTEXT_SIZE_MAX:
@@ -167,7 +171,7 @@ def open_entry(entry: Verified[Entry], wallet_id: WalletId, key: EpochKey) -> Co
     items: Sequence[object] = codec.as_list(changes, count_max=limits.CHANGES_COUNT_MAX)
     return Content(
         changes=tuple(codec.as_bytes(item) for item in items),
-        time_ms=codec.as_integer(time_ms, minimum=-(2**53)),
+        time_ms=codec.as_integer(time_ms, minimum=-TIME_MS_MAX, maximum=TIME_MS_MAX),
     )
 
 
@@ -178,6 +182,16 @@ def can_open(entry: Entry, wallet_id: WalletId, key: EpochKey) -> bool:
     except BillfoldError:
         return False
     return True
+
+
+def _check_place(place: Place) -> None:
+    if any(left.feed >= right.feed for left, right in pairwise(place.deps)):
+        raise LocalProtocolError("the feeds of deps are not in strictly ascending order")
+    if any(dep.feed == place.feed for dep in place.deps):
+        raise LocalProtocolError("an entry does not name its own feed in deps")
+    prev = place.prev
+    if isinstance(prev, Opening) and feed_id(prev.device, prev.salt) != place.feed:
+        raise LocalProtocolError("the feed's id is not that of its device and salt")
 
 
 def _open(entry: Entry, wallet_id: WalletId, key: EpochKey) -> bytes:

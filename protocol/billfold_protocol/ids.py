@@ -15,7 +15,7 @@ HolderId = NewType("HolderId", bytes)
 """16 random bytes that group one person's devices."""
 
 FeedId = NewType("FeedId", bytes)
-"""16 random bytes; also the automerge actor of the feed's changes."""
+"""16 bytes: the start of the hash of device and salt; also the automerge actor of its changes."""
 
 EntryId = NewType("EntryId", bytes)
 """32 bytes: the hash that names a feed entry, independent of how it is sealed."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from billfold_protocol.crypto import derivation, hashing, sealing, wrapping
 from billfold_protocol.crypto.domains import Domain
-from billfold_protocol.errors import CommitMismatch
+from billfold_protocol.errors import CommitMismatch, VerificationError
 from billfold_protocol.ids import DeviceId, EpochId, EpochKey, MembershipHash, WalletId
 from billfold_protocol.membership import (
     Create,
@@ -23,6 +23,17 @@ from billfold_protocol.membership import (
     rotation_of,
     wrap_hash,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedBackLinks:
+    """What back-links lead to, and which of them are bad."""
+
+    keys: dict[EpochId, EpochKey]
+    """The given keys and all that could be reached from them."""
+
+    errors: dict[int, VerificationError]
+    """Why a back-link gives no key, by the index of the membership entry that carries it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,31 +153,32 @@ def open_wrap(
     return epoch.id, opened
 
 
-def open_back_links(
-    chain: MembershipChain, keys: Mapping[EpochId, EpochKey]
-) -> dict[EpochId, EpochKey]:
-    """Return all epoch keys that the given ones lead to, going back through the chain.
+def open_back_links(chain: MembershipChain, keys: Mapping[EpochId, EpochKey]) -> OpenedBackLinks:
+    """Open all epoch keys that the given ones lead to, going back through the chain.
 
-    Raises:
-        CommitMismatch: a back-link holds another key than the committed one.
-        AuthFailed: a back-link does not open.
+    A bad back-link is noted and passed over: what lies before it may be reached from another key.
     """
-    found = dict(keys)
+    found, errors = dict(keys), {}
     for k in range(len(chain) - 1, 0, -1):
         rotation = rotation_of(chain, k)
         before = chain.state_at(k - 1)
         key = found.get(chain.state_at(k).epoch.id)
         if rotation is None or key is None or before.epoch.id in found:
             continue
-        back_link_key = derivation.derive_key(key, Domain.BACK_LINK_KEY, chain.wallet_id)
-        nonce, sealed = rotation.back_link[:24], rotation.back_link[24:]
-        previous = EpochKey(
-            sealing.unseal(back_link_key, nonce, sealed, _back_link_context(before))
-        )
-        if commit_to(previous) != before.epoch.commitment:
-            raise CommitMismatch("the linked key is not the one the chain commits to")
-        found[before.epoch.id] = previous
-    return found
+        try:
+            found[before.epoch.id] = _open_back_link(rotation.back_link, key, before)
+        except VerificationError as error:
+            errors[k] = error
+    return OpenedBackLinks(found, errors)
+
+
+def _open_back_link(back_link: bytes, key: EpochKey, before: MembershipState) -> EpochKey:
+    back_link_key = derivation.derive_key(key, Domain.BACK_LINK_KEY, before.wallet_id)
+    nonce, sealed = back_link[:24], back_link[24:]
+    previous = EpochKey(sealing.unseal(back_link_key, nonce, sealed, _back_link_context(before)))
+    if commit_to(previous) != before.epoch.commitment:
+        raise CommitMismatch("the linked key is not the one the chain commits to")
+    return previous
 
 
 def _back_link_context(before: MembershipState) -> bytes:

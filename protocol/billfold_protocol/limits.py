@@ -8,11 +8,14 @@ Spec: 10-encoding.md
 CODEC_DEPTH_MAX = 12
 """Arrays and maps inside one another in one value."""
 
+MAP_COUNT_MAX = 1024
+"""Pairs of one map."""
+
 ENTRY_PLAINTEXT_SIZE_MAX = 256 * 1024
 """The encoded plaintext of one feed entry, before padding."""
 
 ENTRY_SIZE_MAX = 320 * 1024
-"""One signed feed entry on the wire; Padmé adds at most 12 % to the plaintext."""
+"""One feed entry with its signature; Padmé adds at most 12 % to the plaintext."""
 
 LIVE_ENTRY_PLAINTEXT_SIZE_MAX = 64 * 1024
 """What coalescing puts into one entry while the person is editing."""
@@ -26,8 +29,8 @@ DEPS_COUNT_MAX = 256
 CHANGES_COUNT_MAX = 4096
 """Automerge changes in one entry."""
 
-MEMBERSHIP_ENTRY_SIZE_MAX = 64 * 1024
-"""One signed membership entry."""
+MEMBERSHIP_ENTRY_SIZE_MAX = 128 * 1024
+"""One membership entry with its signature."""
 
 CHAIN_LENGTH_MAX = 4096
 """Entries of one membership chain."""
@@ -81,7 +84,11 @@ LINKING_LIFETIME_S = 300
 """A linking code is spent after this time."""
 
 assert PADDED_SIZE_MIN < LIVE_ENTRY_PLAINTEXT_SIZE_MAX <= ENTRY_PLAINTEXT_SIZE_MAX
-assert ENTRY_PLAINTEXT_SIZE_MAX * 112 // 100 + DEPS_COUNT_MAX * 64 + 512 <= ENTRY_SIZE_MAX
+# A dep, like a head in a cut, is an array of 18 + 9 + 34 bytes and its own first byte.
+assert ENTRY_PLAINTEXT_SIZE_MAX * 112 // 100 + DEPS_COUNT_MAX * 62 + 512 <= ENTRY_SIZE_MAX
 assert ENTRY_SIZE_MAX <= BATCH_SIZE_MAX < FRAME_SIZE_MAX
 assert BATCH_SIZE_MAX <= PUSH_CREDIT_SIZE
-assert MEMBERS_COUNT_MAX * 34 * 2 + MEMBERS_COUNT_MAX * 8 < MEMBERSHIP_ENTRY_SIZE_MAX
+# The largest `revoke`: a cut of every feed, and a wrap hash of 34 bytes for every member.
+assert FEEDS_COUNT_MAX * 62 + MEMBERS_COUNT_MAX * 34 + 512 <= MEMBERSHIP_ENTRY_SIZE_MAX
+# It travels in one message with all of its wraps.
+assert MEMBERSHIP_ENTRY_SIZE_MAX + MEMBERS_COUNT_MAX * (WRAP_SIZE_MAX + 32) <= FRAME_SIZE_MAX

@@ -142,6 +142,7 @@ _NOT_ENCODED: tuple[tuple[str, object], ...] = (
     ("a key that is an integer", {1: "a"}),
     ("a key that is bytes", {b"a": 1}),
     ("thirteen arrays inside one another", [_NESTED_12]),
+    ("a map of 1025 pairs", {f"{n:04}": 0 for n in range(1025)}),
 )
 
 

@@ -21,7 +21,7 @@ from specs.vectors.wallets import Vector
 
 def build() -> Iterable[Vector]:
     """Return the vectors of `feeds.json` that are about cuts."""
-    return [*_cuts(), *_vouching(), *_backdating(), *_demotions()]
+    return [*_cuts(), *_vouching(), *_backdating(), *_demotions(), *_envelopes()]
 
 
 def _role(scenario: Scenario, role: Role, *heads: Written) -> Appended:
@@ -208,3 +208,45 @@ def _demotions() -> Iterable[Vector]:
     promote = _role(twice, Role.EDITOR)
     revoke = twice.revoke(BEN_PHONE, entries[0])
     yield twice.ends([*entries, demote, promote, revoke], counted=entries[:1], excluded=entries[1:])
+
+
+def _envelopes() -> Iterable[Vector]:
+    """An entry that was sealed again is beyond a cut only if every envelope of it is."""
+    for name, comment in (
+        ("resealed-after-cut", "sealed again by one who may write again: not beyond the cut"),
+        ("resealed-after-cut-late", "the same, with that envelope arriving last"),
+        ("resealed-after-cut-first", "the same, with that envelope arriving first"),
+    ):
+        again = Scenario(name, comment)
+        feed = again.open(BEN_PHONE)
+        first = again.write(feed)
+        demote, promote = _role(again, Role.VIEWER), _role(again, Role.EDITOR)
+        feed.heads.pop()
+        resealed = again.write(feed)
+        orders: dict[str, list[Event]] = {
+            "resealed-after-cut": [first, demote, promote, resealed],
+            "resealed-after-cut-late": [demote, promote, first, resealed],
+            "resealed-after-cut-first": [resealed, demote, promote, first],
+        }
+        yield again.ends(orders[name], counted=[first])
+    before = Scenario("resealed-before-cut", "both envelopes were sealed before the cut")
+    feed = before.open(BEN_PHONE)
+    first = before.write(feed)
+    rotate = before.rotate()
+    feed.heads.pop()
+    resealed = before.write(feed)
+    demote, promote = _role(before, Role.VIEWER), _role(before, Role.EDITOR)
+    yield before.ends([first, rotate, resealed, demote, promote], excluded=[first])
+    kept = Scenario("resealed-and-voucher-cut", "it counts by itself when its voucher is cut")
+    feed, voucher_feed = kept.open(BEN_PHONE), kept.open(BEN_LAPTOP)
+    first = kept.write(feed)
+    state = kept.wallet.state
+    demote = _role(kept, Role.VIEWER)
+    voucher = kept.write(voucher_feed, first, state=state)
+    promote = _role(kept, Role.EDITOR)
+    feed.heads.pop()
+    resealed = kept.write(feed)
+    revoke = kept.revoke(BEN_LAPTOP)
+    yield kept.ends(
+        [first, voucher, demote, promote, resealed, revoke], counted=[first], excluded=[voucher]
+    )

@@ -11,7 +11,7 @@ from billfold_protocol import codec
 from billfold_protocol.crypto import hashing, sealing
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.envelope import Content, Place, Sealer
-from billfold_protocol.feed import Dep, Entry, Opening, entry_id
+from billfold_protocol.feed import Dep, Entry, Opening, entry_id, feed_id
 from billfold_protocol.feed.entry import header, sign_entry
 from billfold_protocol.ids import EntryId, EpochKey, FeedId
 from billfold_protocol.key_hierarchy import entry_key
@@ -23,13 +23,15 @@ from specs.vectors.wallets import (
     Wallet,
     create_wallet,
     flip,
+    salt_of,
     secret,
     sign_body,
 )
 
 _LAPTOP = story.LAPTOP
 _DEVICE_SECRET = secret("device secret laptop")
-_FEED = FeedId(secret("feed laptop", 16))
+_SALT = salt_of("laptop")
+_FEED = feed_id(_LAPTOP.id, _SALT)
 _K = 6
 """The index in the story at which most of the entries are made."""
 
@@ -47,10 +49,12 @@ def build(wallet: Wallet) -> list[Vector]:
         *_made(wallet),
         *_resealed(wallet, good),
         *_flipped(wallet, good),
+        *_openings(wallet, good),
         *_elsewhere(wallet, good),
         *_headers(wallet, good),
         *_deps(wallet, good),
         *_contents(wallet, good),
+        *_sizes(good),
         *_too_large(wallet),
     ]
 
@@ -82,7 +86,8 @@ def _opening(wallet: Wallet, raw: bytes, name: str, comment: str, expect: str) -
 def _prev_as_json(prev: EntryId | Opening) -> object:
     if not isinstance(prev, Opening):
         return prev.hex()
-    return [prev.device.hex(), prev.previous and _dep_as_json(prev.previous)]
+    previous = prev.previous and _dep_as_json(prev.previous)
+    return [prev.device.hex(), prev.salt.hex(), previous]
 
 
 def _dep_as_json(dep: Dep) -> object:
@@ -90,8 +95,8 @@ def _dep_as_json(dep: Dep) -> object:
 
 
 def _made(wallet: Wallet) -> Iterable[Vector]:
-    first = Place(feed=_FEED, seq=0, prev=Opening(_LAPTOP.id, None), deps=())
-    reopened = replace(first, prev=Opening(_LAPTOP.id, _HIGH))
+    first = Place(feed=_FEED, seq=0, prev=Opening(_LAPTOP.id, _SALT, None), deps=())
+    reopened = replace(first, prev=Opening(_LAPTOP.id, _SALT, _HIGH))
     long = Content(changes=tuple(secret(f"long {n}", 900) for n in range(3)), time_ms=0)
     for name, place, content, k, comment in (
         ("next", _PLACE, _CONTENT, _K, "the second entry of a feed"),
@@ -201,6 +206,26 @@ def _flipped(wallet: Wallet, good: Entry) -> Iterable[Vector]:
     yield _opening(wallet, lying, "other-wallets-body", comment, "CommitMismatch")
 
 
+def _openings(wallet: Wallet, good: Entry) -> Iterable[Vector]:
+    """Open feeds that are not the author's to open; all are signed by the laptop."""
+    opening = Opening(_LAPTOP.id, _SALT, None)
+    phones = feed_id(story.PHONE.id, salt_of("phone"))
+    for name, feed, prev, comment in (
+        ("other-feed", FeedId(flip(_FEED, 0)), opening, "the feed has another id"),
+        ("other-device", _FEED, replace(opening, device=story.PHONE.id), "another device"),
+        ("other-salt", _FEED, replace(opening, salt=flip(_SALT, 0)), "another salt"),
+        ("phones-feed", phones, opening, "the phone's feed, in the laptop's name"),
+        (
+            "phones-feed-and-salt",
+            phones,
+            replace(opening, salt=salt_of("phone")),
+            "the phone's feed and salt, in the laptop's name",
+        ),
+    ):
+        raw = _raw(wallet, replace(good, feed=feed, seq=0, prev=prev))
+        yield _opening(wallet, raw, f"opening-{name}", comment, "WrongContext")
+
+
 def _elsewhere(wallet: Wallet, good: Entry) -> Iterable[Vector]:
     raw = _raw(wallet, good)
     other = create_wallet("other", _LAPTOP)
@@ -225,7 +250,7 @@ def _signed_fields(wallet: Wallet, fields: list[Any]) -> bytes:
 
 def _headers(wallet: Wallet, good: Entry) -> Iterable[Vector]:
     fields = [*header(good), good.ciphertext]
-    opening = [_LAPTOP.id, None]
+    opening = [_LAPTOP.id, _SALT, None]
     for name, index, value, expect, comment in (
         ("version-0", 0, 0, "Downgrade", "an older version"),
         ("version-2", 0, 2, "Downgrade", "a newer version"),
@@ -260,19 +285,25 @@ def _headers(wallet: Wallet, good: Entry) -> Iterable[Vector]:
         ("no-fields", [], "Downgrade", "an empty array has no version"),
         (
             "opening-device-short",
-            [*first[:3], [_LAPTOP.id[:15], None], *first[4:]],
+            [*first[:3], [_LAPTOP.id[:15], _SALT, None], *first[4:]],
             "Malformed",
             "a device id has 16 bytes",
         ),
         (
-            "opening-one-field",
-            [*first[:3], [_LAPTOP.id], *first[4:]],
+            "opening-salt-short",
+            [*first[:3], [_LAPTOP.id, _SALT[:15], None], *first[4:]],
+            "Malformed",
+            "a salt has 16 bytes",
+        ),
+        (
+            "opening-two-fields",
+            [*first[:3], [_LAPTOP.id, _SALT], *first[4:]],
             "Malformed",
             "no previous feed is nil",
         ),
         (
             "opening-previous-two-fields",
-            [*first[:3], [_LAPTOP.id, [_LOW.feed, 7]], *first[4:]],
+            [*first[:3], [_LAPTOP.id, _SALT, [_LOW.feed, 7]], *first[4:]],
             "Malformed",
             "the head of the previous feed has three fields",
         ),
@@ -362,6 +393,23 @@ def _contents(wallet: Wallet, good: Entry) -> Iterable[Vector]:
     ):
         raw = _seal(wallet, good, padded, body=body)
         yield _opening(wallet, raw, f"padding-{name}", comment, "Malformed")
+
+
+def _sizes(good: Entry) -> Iterable[Vector]:
+    """Return entries by rule, because bytes would be larger than all others together."""
+    fields = codec.encode([*header(good), b""])[1:-2]
+    room = 327_680 - 64 - 1 - len(fields) - 5
+    for name, size, expect, comment in (
+        ("largest", room, "ok", "as many bytes as an entry may have"),
+        ("too-large", room + 1, "Malformed", "one byte more than an entry may have"),
+    ):
+        yield {
+            "id": f"size-{name}",
+            "comment": f"{comment}: the rule is in README.md",
+            "header": fields.hex(),
+            "ciphertext_size": size,
+            "expect": expect,
+        }
 
 
 def _too_large(wallet: Wallet) -> Iterable[Vector]:

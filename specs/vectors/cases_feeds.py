@@ -48,6 +48,22 @@ def _in_order() -> Iterable[Vector]:
     resealed = again.write(feed)
     second = again.write(feed)
     yield again.ends([rotate, first, resealed, second], counted=[resealed, second])
+    older = Scenario("older-state", "an entry that names an older state than the one before it")
+    before = older.wallet.state
+    rotate = older.rotate()
+    feed = older.open(LAPTOP)
+    entries = [older.write(feed), older.write(feed, state=before)]
+    yield older.ends([rotate, *entries], counted=entries)
+    either = Scenario(
+        "resealed-and-older", "the next entry names the state of the first of two envelopes"
+    )
+    feed, before = either.open(LAPTOP), either.wallet.state
+    first = either.write(feed)
+    rotate = either.rotate()
+    feed.heads.pop()
+    resealed = either.write(feed)
+    second = either.write(feed, state=before)
+    yield either.ends([rotate, resealed, first, second], counted=[resealed, second])
     opened = Scenario("second-feed", "a device's second feed names the head of its first")
     old = opened.run(opened.open(PHONE), 2)
     new = opened.write(opened.open(PHONE, name="phone restored", previous=old[1]))
@@ -130,13 +146,10 @@ def _wrong_entries() -> Iterable[Vector]:
     future = Scenario("other-document", "an entry of a document that there is not")
     entry = future.change(future.write(future.open(LAPTOP)), signer=LAPTOP, document=1)
     yield future.ends([entry], refused=[(entry, "UnknownEpoch")])
-    older = Scenario("older-state", "an entry that names an older state than the one before it")
-    before = older.wallet.state
-    rotate = older.rotate()
-    feed = older.open(LAPTOP)
-    first = older.write(feed)
-    entry = older.write(feed, state=before)
-    yield older.ends([rotate, entry, first], counted=[first], refused=[(entry, "WrongContext")])
+    claims = Scenario("previous-of-another", "an opening that names another device's feed as its")
+    old = claims.write(claims.open(PHONE))
+    new = claims.write(claims.open(BEN_PHONE, name="ben phone claims", previous=old))
+    yield claims.ends([old, new], counted=[old], refused=[(new, "WrongContext")])
     fork = Scenario("other-chain", "an entry that names another membership entry at its index")
     entry = fork.write(fork.open(LAPTOP))
     entry = fork.change(entry, signer=LAPTOP, head=ChainHead(secret("another head", 16)))

@@ -185,18 +185,44 @@ def _back_links(wallet: Wallet, broken: Wallet) -> Iterable[Vector]:
             "keys": keys(wallet, *at),
             "expect": "ok",
             "found": keys(wallet, *found),
+            "bad": {},
         }
     strange: EpochId = wallet.chain.state_at(15).epoch.id
     other_key = {strange.hex(): secret("another key").hex()}
-    for name, chain, held, expect, comment in (
-        ("moved", "broken", keys(broken, 5), "AuthFailed", "made for the index before"),
-        ("lying", "broken", keys(broken, 6), "CommitMismatch", "holds another key"),
-        ("wrong-key", "story", other_key, "AuthFailed", "opened with a key of no epoch"),
+    for name, chain, held, found_keys, bad, comment in (
+        (
+            "moved",
+            "broken",
+            keys(broken, 5),
+            keys(broken, 5),
+            {5: "AuthFailed"},
+            "of another index",
+        ),
+        ("lying", "broken", keys(broken, 6), keys(broken, 6), {6: "CommitMismatch"}, "another key"),
+        (
+            "past-a-lying-one",
+            "broken",
+            keys(broken, 6, 4),
+            keys(broken, 6, 4, 3, 2, 0),
+            {6: "CommitMismatch"},
+            "an older key that is held leads on all the same",
+        ),
+        (
+            "not-needed",
+            "broken",
+            keys(broken, 6, 5, 3),
+            keys(broken, 6, 5, 3, 2, 0),
+            {5: "AuthFailed"},
+            "a bad one that leads to a key that is held is not opened, and the next one is",
+        ),
+        ("wrong-key", "story", other_key, other_key, {15: "AuthFailed"}, "a key of no epoch"),
     ):
         yield {
             "id": f"back-links-{name}",
             "comment": comment,
             "chain": chain,
             "keys": held,
-            "expect": expect,
+            "expect": "ok",
+            "found": found_keys,
+            "bad": {str(k): error for k, error in bad.items()},
         }

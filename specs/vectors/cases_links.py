@@ -85,6 +85,8 @@ def links_without_right(at: Wallet) -> Iterable[Case]:
     """Return links that the sponsor has no right to, in the wallet before anybody has left."""
     new, eve = make_device("new", "ada"), make_device("new", "eve")
     new_ben = make_device("new", "ben")
+    words = at.link(story.BEN_PHONE, new_ben, role=Role.EDITOR, kind=Kind.RECOVERY)
+    yield "link-recovery-by-editor", story.BEN_PHONE, words, "only an owner adds a recovery member"
     for name, sponsor, device, role, is_invite, comment in (
         ("invite-by-editor", story.BEN_PHONE, eve, Role.VIEWER, True, "only an owner invites"),
         ("invite-own", _LAPTOP, new, Role.EDITOR, True, "the holder is a member: it is a link"),
@@ -102,6 +104,7 @@ def links_without_right(at: Wallet) -> Iterable[Case]:
         ),
         ("link-member", _LAPTOP, _PHONE, Role.OWNER, False, "the device is a member already"),
         ("link-by-agent", story.HELPER, new, Role.VIEWER, False, "an agent adds nobody"),
+        ("invite-by-agent", story.HELPER, eve, Role.VIEWER, True, "an agent invites nobody"),
     ):
         yield name, sponsor, at.link(sponsor, device, role=role, is_invite=is_invite), comment
 

@@ -13,6 +13,7 @@ from billfold_protocol.membership import (
     Create,
     DeviceKeys,
     Home,
+    Kind,
     Revoke,
     Role,
     Rotate,
@@ -43,13 +44,25 @@ _ALL_JOINED = 7
 
 def build_chains(kept: KeptWraps) -> dict[str, Wallet]:
     """Return the wallets whose chains the vectors name."""
-    return {"story": story.tell(kept), "pair": _pair()}
+    return {
+        "story": story.tell(kept),
+        "pair": _pair(),
+        "helped": _helped(),
+        "hidden": story.tell_of_the_hidden(),
+    }
 
 
 def _pair() -> Wallet:
     """Make a wallet of one owner and an editor, who are one person's."""
     wallet = create_wallet("pair", _LAPTOP)
     wallet.add(_LAPTOP, wallet.link(_LAPTOP, _PHONE, role=Role.EDITOR))
+    return wallet
+
+
+def _helped() -> Wallet:
+    """Make a wallet of one owner and an agent that is called an owner too."""
+    wallet = create_wallet("helped", _LAPTOP)
+    wallet.add(_LAPTOP, wallet.link(_LAPTOP, _HELPER, kind=Kind.AGENT))
     return wallet
 
 
@@ -68,9 +81,19 @@ def build(wallet: Wallet) -> list[Vector]:
         *_signatures(wallet),
         *_not_authorised(wallet),
         {**no_owner_left, "chain": "pair"},
+        _agent_left(),
         *_endings(wallet),
         *cases_links.build(wallet),
     ]
+
+
+def _agent_left() -> Vector:
+    raw = _helped().signed(_LAPTOP, SetRole(device=_LAPTOP.id, role=Role.EDITOR, cut={}))
+    comment = "an agent would be the only owner, and may do nothing"
+    return {
+        **story.refusal("role-last-but-an-agent", 2, raw, "NotAuthorised", comment),
+        "chain": "helped",
+    }
 
 
 def _accepted(wallet: Wallet) -> Iterable[Vector]:
@@ -81,6 +104,15 @@ def _accepted(wallet: Wallet) -> Iterable[Vector]:
         "wallet_id": wallet.id.hex(),
         "expect": "ok",
         "states": [story.describe_state(wallet, k) for k in range(len(wallet.chain))],
+    }
+    hidden = story.tell_of_the_hidden()
+    yield {
+        "id": "hidden",
+        "comment": "nobody hides behind a removed device: the last entry names whom it brought in",
+        "chain": "hidden",
+        "wallet_id": hidden.id.hex(),
+        "expect": "ok",
+        "states": [story.describe_state(hidden, k) for k in range(len(hidden.chain))],
     }
     held = wallet.chain.raws[3]
     yield story.refusal("held-already", 6, held, "ok", "an entry that is held is taken as known")
@@ -222,6 +254,10 @@ def _of_rights(at: Wallet) -> Iterable[Case]:
     home, rotation = Home(server=story.server("two")), at.rotation(_LAPTOP, at.state.members)
     short = replace(rotation, wrap_hashes=rotation.wrap_hashes[:-1])
     long = replace(rotation, wrap_hashes=(*rotation.wrap_hashes, bytes(32)))
+    yield "home-by-agent", _HELPER, home, "an agent makes no membership entry"
+    yield "close-by-agent", _HELPER, Close(), "an agent makes no membership entry"
+    by_helper = at.rotation(_HELPER, at.state.members)
+    yield "rotate-by-agent", _HELPER, Rotate(rotation=by_helper), "an agent makes no such entry"
     cut = story.cut_of(_BEN_PHONE)
     nobody = DeviceId(secret("nobody", 16))
     yield "home-by-editor", _BEN_PHONE, home, "only an owner names the home"
@@ -234,6 +270,9 @@ def _of_rights(at: Wallet) -> Iterable[Case]:
         ("by-editor", _BEN_PHONE, _BEN_TABLET.id, Role.EDITOR, {}, "only an owner sets roles"),
         ("of-itself", _BEN_PHONE, _BEN_PHONE.id, Role.OWNER, {}, "nobody raises itself"),
         ("of-nobody", _LAPTOP, nobody, Role.EDITOR, {}, "the device is not a member"),
+        ("by-agent", _HELPER, _BEN_PHONE.id, Role.OWNER, {}, "an agent sets no roles"),
+        ("of-recovery", _LAPTOP, _WORDS.id, Role.EDITOR, {}, "nobody but itself may change it"),
+        ("of-recovery-same", _LAPTOP, _WORDS.id, Role.OWNER, {}, "not even to what it is"),
         ("cut-of-editor", _LAPTOP, _BEN_PHONE.id, Role.EDITOR, cut, "it may still write"),
         ("cut-of-viewer", _LAPTOP, _BEN_TABLET.id, Role.VIEWER, cut, "it might not write before"),
     ):

@@ -17,7 +17,7 @@ _LENGTH = 3
 _LAPTOP = story.LAPTOP
 _KEYS = [_LAPTOP.keys.signing, _LAPTOP.keys.wrapping]
 _ENTRY_ID = secret("an entry id")
-_SIZE_MAX = 64 * 1024
+_SIZE_MAX = 128 * 1024
 
 Payload = tuple[str, str, list[object]]
 """Name of the vector, kind of the entry, payload."""
@@ -96,7 +96,7 @@ def _bytes(wallet: Wallet) -> Iterable[Vector]:
         ("longer", body + b"\0", "a byte after the array"),
         ("cut", body[:-1], "the last byte is missing"),
         ("not-minimal", b"\xdc\x00\x08" + body[1:], "eight fields as array 16"),
-        ("too-large", codec.encode(large), "more than 65,536 bytes"),
+        ("too-large", codec.encode(large), "more than 131,072 bytes"),
     ):
         raw = _sign(wallet, changed)
         yield story.refusal(f"bytes-{name}", _LENGTH, raw, "Malformed", comment)

@@ -132,9 +132,15 @@ def _wrongly_signed(kind: str, domain: Domain, fields: list[object]) -> Iterable
 
 
 def _wrongly_made(kind: str, domain: Domain, fields: list[object]) -> Iterable[Case]:
-    bodies: list[tuple[str, list[object], str]] = [
+    for name, body, comment in (
+        ("version-0", [0, *fields[1:]], "an older version"),
         ("version-2", [2, *fields[1:]], "a newer version"),
+        ("version-2-longer", [2, *fields[1:], None], "a newer version, with a field more"),
         ("version-true", [True, *fields[1:]], "`true` is not 1"),
+        ("no-fields", [], "an empty array has no version"),
+    ):
+        yield _case(kind, name, _sign(domain, body), "Downgrade", comment)
+    bodies: list[tuple[str, list[object], str]] = [
         ("longer", [*fields, None], "a field too many"),
         ("shorter", fields[:-1], "a field is missing"),
         ("wallet-short", [1, _WALLET[:31], *fields[2:]], "a wallet id has 32 bytes"),

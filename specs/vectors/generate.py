@@ -19,13 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from specs.vectors import (
+    cases_changes,
     cases_codec,
     cases_cuts,
+    cases_document,
     cases_envelope,
     cases_feeds,
+    cases_handshake,
     cases_hashing,
     cases_keys,
+    cases_linking,
     cases_membership,
+    cases_messages,
     cases_passwords,
     cases_sealing,
     cases_shapes,
@@ -70,6 +75,12 @@ def build_files(folder: Path) -> dict[str, str]:
             "15-feeds", [*cases_feeds.build(), *cases_cuts.build()], {"base": base}
         ),
         "statements.json": _file("15-feeds", cases_statements.build()),
+        "document.json": _file(
+            "40-wallet-document", [*cases_document.build(), *cases_changes.build()]
+        ),
+        "handshake.json": _file("20-handshake", cases_handshake.build()),
+        "linking.json": _file("22-linking", cases_linking.build(kept)),
+        "messages.json": _file("21-sync", cases_messages.build()),
         "wrapping.json": _file("11-cryptography", cases_wrapping.build(kept)),
     }
 

@@ -6,7 +6,8 @@ invites, has a phone and a tablet. Both of Ben's devices go, and he comes back w
 Spec: 13-membership.md
 """
 
-from billfold_protocol.ids import EntryId, FeedId, ServerKey
+from billfold_protocol.feed import feed_id
+from billfold_protocol.ids import EntryId, ServerKey
 from billfold_protocol.membership import (
     Close,
     Cut,
@@ -26,6 +27,7 @@ from specs.vectors.wallets import (
     Wallet,
     create_wallet,
     make_device,
+    salt_of,
     secret,
 )
 
@@ -50,7 +52,7 @@ def server(name: str) -> ServerAddress:
 def cut_of(*devices: Device) -> Cut:
     """Return a cut that names one feed of each device."""
     return {
-        FeedId(secret(f"feed {device.name}", 16)): (
+        feed_id(device.id, salt_of(device.name)): (
             index + 3,
             EntryId(secret(f"cut {device.name}")),
         )
@@ -67,7 +69,7 @@ def tell(kept: KeptWraps | None) -> Wallet:
     wallet.add(LAPTOP, invite)
     wallet.add(BEN_PHONE, wallet.link(BEN_PHONE, BEN_TABLET, role=Role.VIEWER))
     wallet.add(LAPTOP, wallet.link(LAPTOP, WORDS, kind=Kind.RECOVERY))
-    wallet.add(PHONE, wallet.link(PHONE, HELPER, role=Role.EDITOR, kind=Kind.AGENT))
+    wallet.add(PHONE, wallet.link(PHONE, HELPER, kind=Kind.AGENT))
     wallet.add(LAPTOP, SetRole(device=BEN_TABLET.id, role=Role.EDITOR, cut={}))
     demoted = SetRole(device=BEN_PHONE.id, role=Role.VIEWER, cut=cut_of(BEN_PHONE))
     wallet.add(PHONE, demoted)
@@ -83,6 +85,20 @@ def tell(kept: KeptWraps | None) -> Wallet:
     invite = wallet.link(LAPTOP, BEN_NEW_PHONE, role=Role.EDITOR, is_invite=True)
     wallet.add(LAPTOP, invite)
     wallet.add(LAPTOP, Close())
+    return wallet
+
+
+def tell_of_the_hidden() -> Wallet:
+    """Return a wallet where all that one device brought in go, though the first of them is gone."""
+    thief, middle, hidden = (make_device(name, "ada") for name in ("thief", "middle", "hidden"))
+    wallet = create_wallet("hidden", LAPTOP)
+    wallet.add(LAPTOP, wallet.link(LAPTOP, thief))
+    wallet.add(thief, wallet.link(thief, middle))
+    wallet.add(middle, wallet.link(middle, hidden))
+    wallet.revoke(hidden, middle, {})
+    wallet.revoke(hidden, thief, {})
+    linked = Target(TargetKind.DEVICE_AND_LINKED, thief.id)
+    wallet.begin_epoch(LAPTOP, wallet.revocation(LAPTOP, linked, {}))
     return wallet
 
 
@@ -123,6 +139,7 @@ def describe_state(wallet: Wallet, k: int) -> Vector:
             }
             for member in state.members.values()
         ],
+        "sponsors": [[device.hex(), by.hex()] for device, by in state.sponsors.items()],
         "removed": {device.hex(): at for device, at in sorted(state.removed.items())},
         "cuts": [
             {

@@ -18,7 +18,7 @@ from billfold_protocol.crypto.signing import SigningKey
 from billfold_protocol.crypto.wrapping import UnwrappingKey, wrap
 from billfold_protocol.envelope import Content, Place, Sealer
 from billfold_protocol.errors import BillfoldError
-from billfold_protocol.feed import Dep, Entry, Opening
+from billfold_protocol.feed import FEED_SALT_SIZE, Dep, Entry, Opening, feed_id
 from billfold_protocol.ids import (
     DeviceId,
     EntryId,
@@ -335,6 +335,11 @@ def other_hash(name: str) -> MembershipHash:
     return MembershipHash(secret(f"hash of nothing {name}"))
 
 
+def salt_of(feed: str) -> bytes:
+    """Return the salt of the feed of a name."""
+    return secret(f"feed salt {feed}", FEED_SALT_SIZE)
+
+
 @dataclass(slots=True)
 class Feed:
     """One feed of a device, with the head it stands at."""
@@ -347,12 +352,14 @@ class Feed:
     @property
     def id(self) -> FeedId:
         """16 bytes."""
-        return FeedId(secret(f"feed {self.name}", 16))
+        return feed_id(self.device.id, salt_of(self.name))
 
     def place(self, *deps: Dep) -> Place:
         """Return the next place in the feed."""
         prev: EntryId | Opening = (
-            self.heads[-1].id if self.heads else Opening(self.device.id, self.previous)
+            self.heads[-1].id
+            if self.heads
+            else Opening(self.device.id, salt_of(self.name), self.previous)
         )
         return Place(feed=self.id, seq=len(self.heads), prev=prev, deps=tuple(sorted(deps)))
 

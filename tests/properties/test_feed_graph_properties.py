@@ -11,23 +11,33 @@ from tests.support.histories import Act, History, Step, what_counts
 from tests.support.replicas import TestReplica
 from tests.support.wallets import TestDevice, TestFeed, TestWallet
 
-WRITING = (Act.WRITE, Act.WRITE, Act.WRITE_ANYWAY, Act.OPEN_FEED, Act.MEET, Act.MEET)
+WRITING = (Act.WRITE, Act.WRITE, Act.WRITE_ANYWAY, Act.OPEN_FEED, Act.RESEAL, Act.MEET, Act.MEET)
 MEMBERSHIP = (Act.LINK, Act.ROTATE, Act.DEMOTE, Act.PROMOTE, Act.REVOKE)
 LEARNING = (Act.LEARN, Act.LEARN_AND_VOUCH)
 
-steps = st.builds(
-    Step,
-    st.sampled_from((*WRITING, *WRITING, *MEMBERSHIP, *LEARNING)),
-    st.integers(0, 4),
-    st.integers(0, 4),
-)
-histories = st.lists(steps, min_size=4, max_size=30)
+
+def steps(*acts: Act) -> st.SearchStrategy[Step]:
+    return st.builds(Step, st.sampled_from(acts), st.integers(0, 4), st.integers(0, 4))
+
+
+def joined(parts: tuple[list[Step], Step, list[Step]]) -> list[Step]:
+    before, removal, after = parts
+    return [*before, removal, *after]
+
+
+anything = st.lists(steps(*WRITING, *WRITING, *MEMBERSHIP, *LEARNING), min_size=4, max_size=30)
+one_removal = st.tuples(
+    st.lists(steps(*WRITING), min_size=6, max_size=20),
+    st.builds(Step, st.sampled_from((Act.REVOKE, Act.DEMOTE)), st.just(0), st.integers(1, 3)),
+    st.lists(steps(*WRITING, *LEARNING), min_size=2, max_size=12),
+).map(joined)
+histories = anything | one_removal
 
 
 def deliver(history: History, rng: Random, *, restarts: bool) -> TestReplica:
     """Hand everything to a fresh replica in a random order: entries twice, and forged copies."""
     replica = history.fresh()
-    entries = [entry.raw for entry in history.entries.values()]
+    entries = history.envelopes
     again = rng.sample(entries, len(entries) // 2)
     forged = [bytes(64) + raw[64:] for raw in rng.sample(entries, len(entries) // 3)]
     arrivals = [*entries, *again, *forged]
@@ -65,8 +75,8 @@ def test_all_devices_end_with_the_same_entries_whoever_knew_what_before(acts: li
     history = History(acts)
     expected = what_counts(history.entries, history.wallet.chain)
     for actor in history.actors:
-        for entry in history.entries.values():
-            actor.replica.receive(entry.raw)
+        for raw in history.envelopes:
+            actor.replica.receive(raw)
         actor.replica.learn(history.membership)
         assert actor.replica.counted == expected
 

@@ -28,7 +28,7 @@ class Family:
         self.owner = self.wallet.owner
         self.editor = self.wallet.link(TestDevice("family/editor"))
         self.viewer = self.wallet.link(TestDevice("family/viewer"), role=Role.VIEWER)
-        self.agent = self.wallet.link(TestDevice("family/agent"), kind=Kind.AGENT)
+        self.agent = self.wallet.link(TestDevice("family/agent"), role=Role.OWNER, kind=Kind.AGENT)
         self.recovery = self.wallet.link(TestDevice("family/recovery"), kind=Kind.RECOVERY)
         self.friend = self.wallet.invite(TestDevice("family/friend"))
         self.child = self.wallet.link(TestDevice("family/child"), sponsor=self.editor)

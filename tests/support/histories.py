@@ -25,6 +25,7 @@ class Act(Enum):
     WRITE = "write"
     WRITE_ANYWAY = "write_anyway"
     OPEN_FEED = "open_feed"
+    RESEAL = "reseal"
     MEET = "meet"
     LEARN = "learn"
     LEARN_AND_VOUCH = "learn_and_vouch"
@@ -56,11 +57,15 @@ class Actor:
 
 
 class History:
-    """A wallet of an owner and four editors, and every entry that any of them ever made."""
+    """A wallet of an owner and some editors, and every envelope that any of them ever made.
+
+    `entries` has the newest envelope of each entry, `envelopes` all of them.
+    """
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self.wallet = TestWallet("history")
         self.entries: dict[EntryId, Verified[Entry]] = {}
+        self.envelopes: list[bytes] = []
         self._late = TestDevice("history/late")
         names = ("second", "third", "fourth")
         devices = [
@@ -83,7 +88,7 @@ class History:
     def _actor(self, device: TestDevice) -> Actor:
         replica = self.fresh()
         replica.learn(self.membership)
-        return Actor(device, replica, TestFeed(device.seed))
+        return Actor(device, replica, TestFeed(device.seed, device=device.id))
 
     def perform(self, step: Step) -> None:
         """Let a device act, as far as it can."""
@@ -98,6 +103,9 @@ class History:
                 self._write(actor, _newest_writable(actor.replica.chain, actor.device.id))
             case Act.OPEN_FEED:
                 self._open_feed(actor)
+            case Act.RESEAL:
+                if _may_write(state, actor.device.id):
+                    self._reseal(actor, state)
             case Act.MEET:
                 self._meet(actor, other)
             case Act.LEARN | Act.LEARN_AND_VOUCH:
@@ -114,15 +122,34 @@ class History:
         body = b"%d" % len(self.entries)
         entry = self.wallet.seal(actor.device, actor.feed, body, deps=named, state=state)
         actor.named.update(dep.id for dep in named)
-        self.entries[entry.value.id] = entry
+        self._keep(entry)
         actor.replica.append_own(entry, actor.device.id)
+
+    def _keep(self, entry: Verified[Entry]) -> None:
+        self.entries[entry.value.id] = entry
+        self.envelopes.append(entry.raw)
+
+    def _reseal(self, actor: Actor, state: MembershipState) -> None:
+        """Seal the younger half of a feed again, as a device does that was not answered."""
+        for entry in actor.feed.entries[len(actor.feed.entries) // 2 :]:
+            newest = self.entries[entry.id].value
+            if newest.k < state.k:
+                again = actor.device.sealer.reseal(
+                    newest,
+                    old_key=self.wallet.epoch_keys[newest.epoch],
+                    state=state,
+                    key=self.wallet.epoch_keys[state.epoch.id],
+                    random=actor.device.random,
+                )
+                self._keep(again)
+                actor.replica.receive(again.raw)
 
     def _open_feed(self, actor: Actor) -> None:
         if not actor.feed.entries:
             return
         actor.feeds_count += 1
         seed = f"{actor.device.seed}/{actor.feeds_count}"
-        actor.feed = TestFeed(seed, previous=actor.feed.head)
+        actor.feed = TestFeed(seed, previous=actor.feed.head, device=actor.device.id)
 
     def _meet(self, actor: Actor, other: Actor) -> None:
         """Hand over all entries; the chain is learnt apart from them."""

@@ -9,8 +9,7 @@ Spec: 15-feeds.md
 from collections.abc import Sequence
 
 from billfold_protocol.crypto.signing import Verified
-from billfold_protocol.feed import Dep, Entry, FeedGraph, Outcome, parse_entry
-from billfold_protocol.feed.graph import Refusal
+from billfold_protocol.feed import Dep, Entry, FeedGraph, Outcome, Refusal, parse_entry
 from billfold_protocol.ids import DeviceId, EntryId
 from billfold_protocol.membership import MembershipChain
 
@@ -75,7 +74,7 @@ class TestReplica:
         return self.stored[dep.id].value
 
     def _take(self, outcome: Outcome) -> None:
-        for entry in outcome.excluded:
+        for entry in (*outcome.excluded, *outcome.renewed):
             self.stored[entry.value.id] = entry
         for entry in outcome.counted:
             assert entry.value.id not in self.counted, "an entry is counted once"

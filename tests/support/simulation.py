@@ -23,7 +23,7 @@ from billfold.document import (
 from billfold.founding import NewReplica
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.errors import BillfoldError
-from billfold_protocol.ids import FeedId, WalletId
+from billfold_protocol.ids import WalletId
 from billfold_protocol.key_hierarchy import open_back_links, open_wrap
 from billfold_protocol.membership import (
     Kind,
@@ -71,6 +71,13 @@ class World:
             AssertionError: an invariant does not hold; the message says how to repeat it.
         """
         try:
+            # The first meeting with a server may end at any moment.
+            self.weather.slow_disk_probability = 0.3
+            for _ in range(self.random.randrange(4)):
+                self.clock.run_for(self.random.uniform(0.0, 1.5))
+                self.random.choice((self.devices[0].crash, self.server.crash))()
+            self.clock.run_for(60.0)
+            self.weather.slow_disk_probability = 0.02
             # A wallet of several devices is the interesting case; get there soon.
             for _ in range(3):
                 self._link_a_device()
@@ -214,11 +221,11 @@ class World:
 
         def done(error: BaseException | None) -> None:
             if error is None and len(self.devices) < DEVICES_COUNT_MAX:
-                self._join(secrets, sponsor, FeedId(bytes_(16)))
+                self._join(secrets, sponsor, bytes_(16))
 
         sponsor.propose(lambda author: author.link(accepted), done)
 
-    def _join(self, secrets: DeviceSecrets, sponsor: SimulatedDevice, feed: FeedId) -> None:
+    def _join(self, secrets: DeviceSecrets, sponsor: SimulatedDevice, feed_salt: bytes) -> None:
         """Begin on the new device with what the server gives it."""
         log = self.server.store.load_wallet(self.wallet_id)
         assert log is not None
@@ -232,8 +239,8 @@ class World:
             secrets=secrets,
             holder=sponsor.replica.core.holder,
             chain=chain,
-            epoch_keys=open_back_links(chain, keys),
-            feed=feed,
+            epoch_keys=open_back_links(chain, keys).keys,
+            feed_salt=feed_salt,
         )
         self._add_device(founded)
 

@@ -91,7 +91,9 @@ def check_revoked(world: "World") -> None:
             assert public is not None
             entry = verify_entry(signed, world.wallet_id, public.signing)
             for key in keys:
-                opened = _opens(lambda entry=entry, key=key: open_entry(entry, world.wallet_id, key))
+                opened = _opens(
+                    lambda entry=entry, key=key: open_entry(entry, world.wallet_id, key)
+                )
                 assert not opened, (device, "opens what came after its removal")
         for wrap_device in world.devices:
             wraps = world.server.store.read_wraps(

@@ -53,6 +53,8 @@ class Weather:
         self.is_calm = False
         """Whether nothing breaks any more."""
 
+        self.slow_disk_probability = 0.02
+
     def happens(self, probability: float) -> bool:
         """Whether a fault of this probability strikes now; never once it is calm."""
         return not self.is_calm and self.random.random() < probability
@@ -65,7 +67,7 @@ class Weather:
 
     def disk_s(self) -> float:
         """Draw the time that one commit takes."""
-        return self.random.uniform(1.0, 5.0) if self.happens(0.02) else self.random.uniform(0, 0.05)
+        return self.random.uniform(1.0, 5.0) if self.happens(self.slow_disk_probability) else self.random.uniform(0, 0.05)
 
     def pause_s(self) -> float:
         """Draw the time that a crashed or a lost peer stays away."""

@@ -28,6 +28,7 @@ from billfold_protocol.errors import (
     TransportError,
     VerificationError,
 )
+from billfold.synchronizer import REFUSED_RETRY_S
 from tests.support.seeded_bytes import SeededBytes
 from tests.support.simulation_clock import Clock, Weather
 from tests.support.simulation_server import ADDRESS, Link, SimulatedServer
@@ -73,6 +74,7 @@ class SimulatedDevice:
         self._life = 0
         self._link: Link | None = None
         self._conversation: Conversation | None = None
+        self._addressee: Conversation | None = None
         self._made: list[Returned] = []
         self._on_disk: list[Write] | None = None
         self._is_woken = self._is_running = self._is_dialling = False
@@ -156,6 +158,8 @@ class SimulatedDevice:
             link.cut()
         self._take_events()
         self._flush()
+        if conversation.is_refused:
+            self._later(REFUSED_RETRY_S, lambda: self._try_again(conversation))
         if conversation.is_live and not was_live:
             conversation.send_beacon()
             self._flush()
@@ -175,6 +179,11 @@ class SimulatedDevice:
         self.store = self.store.reopened()
         self._load()
         return self.replica
+
+    def _try_again(self, conversation: Conversation) -> None:
+        if conversation is self._conversation:
+            conversation.try_again()
+            self._wake()
 
     def _load(self) -> None:
         self.replica = self._make_replica()
@@ -238,6 +247,7 @@ class SimulatedDevice:
     def _run(self) -> None:
         self._is_woken = False
         replica = self.replica
+        self._addressee = self._conversation
         room = None if self._conversation is None else self._conversation.push_room
         made, self._made = self._made, []
         replica.prepare(room=room, is_bulk=replica.pending_count > BULK_PENDING_COUNT)
@@ -269,11 +279,11 @@ class SimulatedDevice:
     def _committed(self, made: list[Returned], sends: Sends) -> None:
         self.returned.extend(made)
         if sends:
-            if self._conversation is None:
-                self.replica.resend()
-            else:
+            if self._conversation is not None and self._conversation is self._addressee:
                 self._conversation.send_due(sends)
                 self._flush()
+            else:
+                self.replica.resend()
         self._go_on()
 
     def _go_on(self) -> None:

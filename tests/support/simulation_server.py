@@ -115,7 +115,7 @@ class SimulatedServer:
         self.is_up = True
         self._bytes = SeededBytes(f"{seed}/server")
         self._key = SigningKey(self._bytes(32))
-        self._links: set[Link] = set()
+        self._links: dict[Link, None] = {}
         self._commit: Commit | None = None
         self._life = 0
         self.relay = self._start()
@@ -125,7 +125,7 @@ class SimulatedServer:
         if not self.is_up:
             return None
         link = Link(self, client)
-        self._links.add(link)
+        self._links[link] = None
         link.peer = self.relay.connect(
             link, nonce=self._bytes(32), origins=[ADDRESS], address="192.0.2.1"
         )
@@ -171,7 +171,7 @@ class SimulatedServer:
         """Notice that a link is down."""
         if link.is_known:
             link.is_known = False
-            self._links.discard(link)
+            self._links.pop(link, None)
             assert link.peer is not None
             self.relay.disconnect(link.peer)
 

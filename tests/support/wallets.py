@@ -22,7 +22,7 @@ from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.crypto.signing import SigningKey, Verified
 from billfold_protocol.crypto.wrapping import UnwrappingKey
 from billfold_protocol.envelope import Content, Place, Sealer
-from billfold_protocol.feed import Dep, Entry, Opening
+from billfold_protocol.feed import FEED_SALT_SIZE, Dep, Entry, Opening, feed_id
 from billfold_protocol.ids import DeviceId, EpochId, EpochKey, FeedId, HolderId, ServerKey
 from billfold_protocol.membership import (
     Close,
@@ -81,14 +81,28 @@ class TestDevice:
 
 
 class TestFeed:
-    """Where one device's next entry goes; `wallet.seal` moves it on."""
+    """Where one device's next entry goes; `wallet.seal` moves it on.
+
+    It belongs to the device that first writes to it, unless one is named.
+    """
 
     __test__ = False
 
-    def __init__(self, seed: str, *, previous: Dep | None = None) -> None:
-        self.id = FeedId(bytes_of(f"{seed}/feed", 16))
+    def __init__(
+        self, seed: str, *, previous: Dep | None = None, device: DeviceId | None = None
+    ) -> None:
+        self.salt = bytes_of(f"{seed}/feed", FEED_SALT_SIZE)
         self.previous = previous
+        self.device = device
         self.entries: list[Entry] = []
+
+    @property
+    def id(self) -> FeedId:
+        """The feed's id, known from the first entry on."""
+        if self.entries:
+            return self.entries[0].feed
+        assert self.device is not None, "a feed has its id from the device that opens it"
+        return feed_id(self.device, self.salt)
 
     @property
     def head(self) -> Dep:
@@ -98,10 +112,12 @@ class TestFeed:
 
     def place(self, device: DeviceId, deps: Sequence[Dep] = ()) -> Place:
         """Return where the next entry of this feed stands."""
+        self.device = self.device or device
+        opening = Opening(self.device, self.salt, self.previous)
         return Place(
             feed=self.id,
             seq=len(self.entries),
-            prev=self.entries[-1].id if self.entries else Opening(device, self.previous),
+            prev=self.entries[-1].id if self.entries else opening,
             deps=tuple(sorted(deps)),
         )
 

@@ -16,7 +16,7 @@ from billfold_protocol.errors import (
     LocalProtocolError,
     Malformed,
 )
-from billfold_protocol.feed import Dep, Entry, Opening, parse_entry, verify_entry
+from billfold_protocol.feed import Dep, Entry, Opening, feed_id, parse_entry, verify_entry
 from billfold_protocol.feed.entry import header, sign_entry
 from billfold_protocol.ids import ChainHead, EntryId, EpochId, EpochKey, FeedId, WalletId
 from billfold_protocol.key_hierarchy import entry_key
@@ -117,10 +117,31 @@ def test_deps_that_a_reader_refuses_are_not_sealed() -> None:
             )
 
 
+@pytest.mark.parametrize("time_ms", [2**53 + 1, -(2**53) - 1])
+def test_a_time_that_a_reader_refuses_is_not_sealed(time_ms: int) -> None:
+    with pytest.raises(LocalProtocolError):
+        seal(Content(changes=(), time_ms=time_ms))
+
+
+def test_a_place_that_a_reader_refuses_is_not_sealed() -> None:
+    place = TestFeed("envelope").place(AUTHOR.id)
+    assert isinstance(place.prev, Opening)
+    for wrong in (
+        replace(place, deps=(Dep(place.feed, 0, EntryId(bytes(32))),)),
+        replace(place, feed=FeedId(bytes(16))),
+        replace(place, prev=replace(place.prev, device=TestDevice("envelope/other").id)),
+        replace(place, prev=replace(place.prev, salt=bytes(16))),
+    ):
+        with pytest.raises(LocalProtocolError):
+            AUTHOR.sealer.seal(
+                CONTENT, wrong, state=WALLET.state, key=WALLET.epoch_key, random=AUTHOR.random
+            )
+
+
 CHANGES: dict[str, Any] = {
     "feed": FeedId(bytes(16)),
     "seq": 1,
-    "prev": Opening(AUTHOR.id, Dep(FeedId(bytes(16)), 0, EntryId(bytes(32)))),
+    "prev": Opening(AUTHOR.id, bytes(16), Dep(FeedId(bytes(16)), 0, EntryId(bytes(32)))),
     "deps": deps(1),
     "body": bytes(32),
     "document": 1,
@@ -259,9 +280,10 @@ def test_no_nonce_repeats_though_randomness_is_broken() -> None:
         ).value
 
     for feed in range(3):
-        prev: EntryId | Opening = Opening(author.id, None)
+        salt = bytes([feed]) * 16
+        prev: EntryId | Opening = Opening(author.id, salt, None)
         for seq in range(20):
-            place = Place(feed=FeedId(bytes([feed]) * 16), seq=seq, prev=prev, deps=())
+            place = Place(feed=feed_id(author.id, salt), seq=seq, prev=prev, deps=())
             entries.append(seal_with_zeros(place))
             prev = entries[-1].id
     # A change of the membership that begins no epoch seals the same plaintext for the same key.

@@ -6,12 +6,13 @@ import pytest
 from billfold_protocol import codec, limits
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.crypto.signing import Verified
-from billfold_protocol.errors import AuthFailed, BillfoldError, Downgrade, Malformed
+from billfold_protocol.errors import AuthFailed, BillfoldError, Downgrade, Malformed, WrongContext
 from billfold_protocol.feed import (
     Dep,
     Entry,
     Opening,
     entry_id,
+    feed_id,
     parse_entry,
     parse_vector,
     vector_hash,
@@ -58,8 +59,8 @@ def test_an_entry_builds_on_the_one_before_and_on_its_deps() -> None:
     own = Dep(FEED.id, 0, FIRST.value.id)
     assert SECOND.value.ancestors == (own, OTHER_FEED.head)
     assert FIRST.value.ancestors == (OTHER_FEED.head,)
-    assert FIRST.value.prev == Opening(AUTHOR.id, OTHER_FEED.head)
-    alone = replace(FIRST.value, prev=Opening(AUTHOR.id, None))
+    assert FIRST.value.prev == Opening(AUTHOR.id, FEED.salt, OTHER_FEED.head)
+    alone = replace(FIRST.value, prev=Opening(AUTHOR.id, FEED.salt, None))
     assert alone.ancestors == ()
 
 
@@ -83,7 +84,7 @@ def test_the_id_names_the_place_and_the_content_but_not_the_envelope() -> None:
         {"feed": FeedId(bytes(16))},
         {"seq": 2},
         {"prev": EntryId(bytes(32))},
-        {"prev": Opening(AUTHOR.id, None)},
+        {"prev": Opening(AUTHOR.id, FEED.salt, None)},
         {"deps": ()},
         {"body": bytes(32)},
     )
@@ -108,7 +109,7 @@ def test_the_id_names_the_place_and_the_content_but_not_the_envelope() -> None:
         pytest.param(2, 0, Malformed, id="a first entry with an entry before it"),
         pytest.param(3, bytes(31), Malformed, id="a short prev"),
         pytest.param(3, None, Malformed, id="no prev"),
-        pytest.param(3, [bytes(16), None], Malformed, id="an opening in second place"),
+        pytest.param(3, [bytes(16), bytes(16), None], Malformed, id="an opening in second place"),
         pytest.param(4, None, Malformed, id="no deps"),
         pytest.param(4, [dep(2), dep(1)], Malformed, id="deps out of order"),
         pytest.param(4, [dep(1), dep(1, 1)], Malformed, id="one feed named twice"),
@@ -142,11 +143,53 @@ def test_an_entry_of_another_shape_is_refused_though_its_signature_holds(
 
 @pytest.mark.parametrize(
     "value",
-    [None, bytes(32), [bytes(16)], [bytes(15), None], [bytes(16), [bytes(16), 0]], [bytes(16), 0]],
+    [
+        None,
+        bytes(32),
+        [bytes(16)],
+        [bytes(16), None],
+        [bytes(15), bytes(16), None],
+        [bytes(16), bytes(15), None],
+        [bytes(16), bytes(16), [bytes(16), 0]],
+        [bytes(16), bytes(16), 0],
+    ],
 )
 def test_a_first_entry_has_an_opening(value: object) -> None:
     with pytest.raises(Malformed):
         parse_entry(encoded(3, value, of=FIRST.raw), WALLET_ID)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"feed": OTHER_FEED.id},
+        {"prev": Opening(OTHER.id, FEED.salt, OTHER_FEED.head)},
+        {"prev": Opening(AUTHOR.id, OTHER_FEED.salt, OTHER_FEED.head)},
+        {"feed": OTHER_FEED.id, "prev": Opening(AUTHOR.id, OTHER_FEED.salt, None)},
+    ],
+)
+def test_nobody_opens_a_feed_that_is_not_its_own(changes: dict[str, Any]) -> None:
+    raw = sign_entry(replace(FIRST.value, **changes), WALLET_ID, AUTHOR.signing_key).raw
+    with pytest.raises(WrongContext):
+        parse_entry(raw, WALLET_ID)
+
+
+def test_a_feed_id_is_of_its_device_and_salt() -> None:
+    assert feed_id(AUTHOR.id, FEED.salt) == FEED.id
+    others = {feed_id(OTHER.id, FEED.salt), feed_id(AUTHOR.id, OTHER_FEED.salt)}
+    assert len(others | {FEED.id}) == 3
+
+
+def test_the_size_of_an_entry_is_that_of_signature_and_body() -> None:
+    def of_size(size: int) -> bytes:
+        empty = len(encoded(11, bytes(70_000))) - 70_000
+        return encoded(11, bytes(size - empty))
+
+    largest = of_size(limits.ENTRY_SIZE_MAX)
+    assert len(largest) == limits.ENTRY_SIZE_MAX
+    assert parse_entry(largest, WALLET_ID).value.id == SECOND.value.id
+    with pytest.raises(Malformed):
+        parse_entry(of_size(limits.ENTRY_SIZE_MAX + 1), WALLET_ID)
 
 
 def test_as_many_deps_as_allowed_pass() -> None:

@@ -131,10 +131,10 @@ def another_chain(scene: Scene) -> bytes:
     return scene.sign(replace(entry, head=ChainHead(bytes(16))))
 
 
-def an_older_membership_entry_than_before(scene: Scene) -> bytes:
-    scene.replica.receive(scene.wallet.seal(scene.owner, scene.feed, b"1").raw)
-    before = scene.wallet.chain.state_at(0)
-    return scene.wallet.seal(scene.owner, scene.feed, b"2", state=before).raw
+def anothers_feed_as_its_own_before(scene: Scene) -> bytes:
+    scene.replica.receive(scene.wallet.seal(scene.editor, scene.other, b"1").raw)
+    claims = TestFeed("graph/claims", previous=scene.other.head)
+    return scene.wallet.seal(scene.owner, claims, b"1").raw
 
 
 def one_seq_twice(scene: Scene) -> bytes:
@@ -151,9 +151,8 @@ def one_feed_opened_twice(scene: Scene) -> bytes:
 
 def one_that_names_the_other_of_two(scene: Scene) -> bytes:
     scene.replica.receive(one_seq_twice(scene))
-    feed = TestFeed("graph/fork")
     right = scene.fork(b"left", b"right")[2]
-    dep = Dep(feed.id, 1, right.value.id)
+    dep = Dep(right.value.feed, 1, right.value.id)
     return scene.wallet.seal(scene.editor, scene.other, b"1", deps=[dep]).raw
 
 
@@ -169,7 +168,7 @@ def one_that_names_the_other_of_two(scene: Scene) -> bytes:
         (an_epoch_that_is_over, UnknownEpoch),
         (another_document, UnknownEpoch),
         (another_chain, ChainFork),
-        (an_older_membership_entry_than_before, WrongContext),
+        (anothers_feed_as_its_own_before, WrongContext),
         (one_seq_twice, Equivocation),
         (one_feed_opened_twice, Equivocation),
         (one_that_names_the_other_of_two, Equivocation),
@@ -189,7 +188,7 @@ def test_what_may_not_count_is_refused_with_its_reason(
         one_feed_opened_twice,
         another_chain,
         revoked_device_writes_under_a_later_entry,
-        an_older_membership_entry_than_before,
+        anothers_feed_as_its_own_before,
     ],
 )
 def test_made_up_bytes_accuse_nobody(scene: Scene, make: Callable[[Scene], bytes]) -> None:
@@ -267,15 +266,21 @@ def test_made_up_entries_of_many_feeds_wait_within_one_bound(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "WAITING_SIZE_MAX", 20_000)
-    refused = 0
-    for n in range(40):
-        feed = TestFeed(f"graph/flood/{n}")
-        scene.wallet.seal(scene.owner, feed, b"0")
-        raw = scene.wallet.seal(scene.owner, feed, b"1").raw
-        refused += len(scene.replica.receive(forged(raw)).refused)
-    assert refused > 20
-    assert scene.replica.graph.waiting_count == 40 - refused
-    assert len(scene.replica.graph.missing) == 40 - refused
+    feeds = [TestFeed(f"graph/flood/{n}") for n in range(30)]
+    openings = [scene.wallet.seal(scene.owner, feed, b"0").raw for feed in feeds]
+    flood = [forged(scene.wallet.seal(scene.owner, feed, b"1").raw) for feed in feeds]
+    refused = sum(len(scene.replica.receive(raw).refused) for raw in flood)
+    waiting_count = len(flood) - refused
+    assert 5 < waiting_count < 20
+    assert scene.replica.graph.waiting_count == waiting_count
+    assert len(scene.replica.graph.missing) == waiting_count
+    # What no longer waits makes room for as many again.
+    for raw in openings[:waiting_count]:
+        scene.replica.receive(raw)
+    assert scene.replica.graph.waiting_count == 0
+    for raw in flood[waiting_count:]:
+        scene.replica.receive(raw)
+    assert scene.replica.graph.waiting_count == min(waiting_count, len(flood) - waiting_count)
 
 
 def test_a_refusal_for_lack_of_room_loses_nothing_that_came_with_it(

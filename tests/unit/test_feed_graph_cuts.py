@@ -55,18 +55,19 @@ def test_what_is_beyond_a_cut_does_not_count(
     assert scene.replica.graph.vector[scene.other.id][0] == 3
 
 
+@pytest.mark.parametrize("seq", [2, 3])
 @pytest.mark.parametrize("knows_the_cut_first", [True, False])
-def test_an_entry_that_stands_vouches_for_what_it_builds_on(
-    scene: Scene, *, knows_the_cut_first: bool
+def test_an_entry_that_stands_vouches_for_all_it_builds_on(
+    scene: Scene, seq: int, *, knows_the_cut_first: bool
 ) -> None:
     cut = Cut(scene)
-    vouch = cut.vouch(2)
+    vouch = cut.vouch(seq)
     if knows_the_cut_first:
         scene.replica.learn(cut.wallet.chain.raws)
     for entry in [*cut.entries, vouch]:
         scene.replica.receive(entry.raw)
     scene.replica.learn(cut.wallet.chain.raws)
-    vouched = {cut.entries[2].value.id, vouch.value.id}
+    vouched = {entry.value.id for entry in [*cut.entries[2 : seq + 1], vouch]}
     assert scene.replica.counted == cut.known | vouched
 
 

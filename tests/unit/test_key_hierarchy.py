@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from billfold_protocol.crypto.domains import Domain
-from billfold_protocol.errors import AuthFailed, CommitMismatch
+from billfold_protocol.errors import AuthFailed, CommitMismatch, VerificationError
 from billfold_protocol.ids import EpochKey
 from billfold_protocol.key_hierarchy import (
     WrapContext,
@@ -49,7 +49,8 @@ def test_one_wrap_leads_to_all_history() -> None:
     wallet, phone = rotated()
     epoch = wallet.state.epoch.id
     key = opened(wallet, wallet.state.k, phone)
-    assert open_back_links(wallet.chain, {epoch: key}) == wallet.epoch_keys
+    opened_links = open_back_links(wallet.chain, {epoch: key})
+    assert (opened_links.keys, opened_links.errors) == (wallet.epoch_keys, {})
 
 
 def test_a_revoked_device_reaches_no_later_key() -> None:
@@ -57,7 +58,7 @@ def test_a_revoked_device_reaches_no_later_key() -> None:
     held = dict(wallet.epoch_keys)
     wallet.revoke(phone)
     wallet.rotate()
-    assert open_back_links(wallet.chain, held) == held
+    assert open_back_links(wallet.chain, held).keys == held
     for (k, device), wrapped in wallet.wraps.items():
         if k > 3:
             assert device != phone.id
@@ -158,12 +159,21 @@ def test_a_wrap_is_bound_to_all_of_its_context(changes: dict[str, Any]) -> None:
             phone.unwrapping_key.unwrap(wrapped, Domain.EPOCH_WRAP, *parts)
 
 
+def only_error(wallet: TestWallet, key: EpochKey) -> type[VerificationError]:
+    """Return why the newest back-link leads nowhere from its key, which is kept all the same."""
+    held = {wallet.state.epoch.id: key}
+    found = open_back_links(wallet.chain, held)
+    assert found.keys == held
+    ((k, error),) = found.errors.items()
+    assert k == wallet.state.k
+    return type(error)
+
+
 def test_a_back_link_that_is_garbage_does_not_open() -> None:
     wallet, _ = rotated()
     rotation, key, _ = wallet.rotation()
     wallet.append(wallet.owner, Rotate(rotation=replace(rotation, back_link=bytes(72))))
-    with pytest.raises(AuthFailed):
-        open_back_links(wallet.chain, {wallet.state.epoch.id: key})
+    assert only_error(wallet, key) is AuthFailed
 
 
 def test_a_back_link_to_another_key_is_no_way_back() -> None:
@@ -173,19 +183,26 @@ def test_a_back_link_to_another_key_is_no_way_back() -> None:
     rotation, key, _ = wallet.rotation()
     wallet.append(wallet.owner, Rotate(rotation=rotation))
     assert true_key != bytes(32)
-    with pytest.raises(CommitMismatch):
-        open_back_links(wallet.chain, {wallet.state.epoch.id: key})
+    assert only_error(wallet, key) is CommitMismatch
 
 
 def test_a_back_link_opens_in_its_place_only() -> None:
     wallet = TestWallet("places")
-    first = wallet.state
     rotation, key, _ = wallet.rotation()
     wallet.home()
     wallet.append(wallet.owner, Rotate(rotation=rotation))
-    assert wallet.state.k == first.k + 2
-    with pytest.raises(AuthFailed):
-        open_back_links(wallet.chain, {wallet.state.epoch.id: key})
+    assert only_error(wallet, key) is AuthFailed
+
+
+def test_a_bad_back_link_hides_nothing_that_another_key_leads_to() -> None:
+    wallet, _ = rotated()
+    held, before = wallet.epoch_key, wallet.state.epoch.id
+    earlier = dict(wallet.epoch_keys)
+    rotation, key, _ = wallet.rotation()
+    wallet.append(wallet.owner, Rotate(rotation=replace(rotation, back_link=bytes(72))))
+    newest = wallet.state.epoch.id
+    opened_links = open_back_links(wallet.chain, {newest: key, before: held})
+    assert opened_links.keys == {**earlier, newest: key}
 
 
 def test_the_first_key_is_the_one_that_create_commits_to() -> None:

@@ -6,11 +6,9 @@ import pytest
 
 from billfold_protocol.errors import (
     BillfoldError,
-    ChainFork,
     Malformed,
     NotAuthorised,
     UnsignedMember,
-    WalletClosed,
     WeakKey,
     WrongContext,
 )
@@ -33,10 +31,8 @@ from billfold_protocol.membership import (
     SetRole,
     Target,
     TargetKind,
-    listed_wraps,
-    wrap_hash,
 )
-from tests.support.families import HOME, Family, refusal
+from tests.support.families import HOME, Family
 from tests.support.seeded_bytes import bytes_of
 from tests.support.wallets import TestDevice, TestWallet
 
@@ -92,7 +88,12 @@ ALLOWED: dict[str, Callable[[Family], object]] = {
     "an owner closes": lambda f: f.wallet.append(f.owner, Close()),
     "an owner rotates": lambda f: f.wallet.rotate(),
     "an editor rotates": lambda f: f.wallet.rotate(f.editor),
-    "an agent that may write rotates": lambda f: f.wallet.rotate(f.agent),
+    "an owner adds a recovery member": lambda f: f.wallet.link(
+        TestDevice("family/new"), kind=Kind.RECOVERY
+    ),
+    "a recovery member links a device": lambda f: f.wallet.link(
+        TestDevice("family/new"), sponsor=f.recovery
+    ),
     "an owner revokes an own device": lambda f: f.wallet.revoke(f.editor),
     "an owner revokes another person's": lambda f: f.wallet.revoke(f.friend),
     "an editor revokes a device of its holder": lambda f: f.wallet.revoke(f.child, author=f.editor),
@@ -232,6 +233,29 @@ REFUSED: dict[str, tuple[str, Callable[[Family], Payload], type[BillfoldError]]]
         NotAuthorised,
     ),
     "an agent links": ("agent", lambda f: added(f, sponsor=f.agent), NotAuthorised),
+    "an agent invites": (
+        "agent",
+        lambda f: added(f, sponsor=f.agent, is_invite=True, holder=ACCEPTED),
+        NotAuthorised,
+    ),
+    "an agent names a home": ("agent", lambda _: HOME, NotAuthorised),
+    "an agent closes": ("agent", lambda _: Close(), NotAuthorised),
+    "an agent rotates": (
+        "agent",
+        lambda f: Rotate(rotation=f.wallet.rotation(author=f.agent)[0]),
+        NotAuthorised,
+    ),
+    "an agent sets a role": ("agent", lambda f: set_role(f.child, Role.VIEWER), NotAuthorised),
+    "an editor adds a recovery member": (
+        "editor",
+        lambda f: added(f, sponsor=f.editor, kind=Kind.RECOVERY),
+        NotAuthorised,
+    ),
+    "an owner sets the role of a recovery member": (
+        "owner",
+        lambda f: set_role(f.recovery, Role.VIEWER),
+        NotAuthorised,
+    ),
     "an editor invites": (
         "editor",
         lambda f: added(f, sponsor=f.editor, is_invite=True, holder=ACCEPTED),
@@ -320,79 +344,3 @@ def with_keys(
 def test_what_the_rules_forbid_is_refused_with_its_reason(family: Family, name: str) -> None:
     author, make, error = REFUSED[name]
     assert family.refusal(getattr(family, author), make(family)) is error
-
-
-def test_a_revoked_device_is_never_listed_again_and_signs_nothing_more(fresh: Family) -> None:
-    wallet = fresh.wallet
-    invitation = wallet.sign(fresh.owner, wallet.addition(fresh.friend, is_invite=True)[0])
-    wallet.revoke(fresh.friend)
-    assert fresh.friend.id in wallet.state.removed
-    assert fresh.refusal(fresh.friend, Close()) is UnsignedMember
-    again = wallet.addition(fresh.friend, is_invite=True)[0]
-    assert fresh.refusal(fresh.owner, again) is NotAuthorised
-    assert refusal(wallet.chain, invitation) is ChainFork
-    assert wallet.chain.keys_of(fresh.friend.id) == fresh.friend.keys
-    assert wallet.chain.keys_of(fresh.stranger.id) is None
-
-
-def test_nothing_follows_a_closed_wallet(fresh: Family) -> None:
-    fresh.wallet.close()
-    assert fresh.wallet.state.is_closed
-    assert fresh.refusal(fresh.owner, HOME) is WalletClosed
-
-
-def test_the_only_owner_may_step_down_once_there_is_another(fresh: Family) -> None:
-    fresh.wallet.set_role(fresh.editor, Role.OWNER)
-    fresh.wallet.set_role(fresh.owner, Role.VIEWER, author=fresh.editor)
-    assert fresh.refusal(fresh.owner, HOME) is NotAuthorised
-
-
-def test_of_two_owners_revoking_each_other_the_first_wins(fresh: Family) -> None:
-    fresh.wallet.set_role(fresh.editor, Role.OWNER)
-    other = fresh.wallet.sign(
-        fresh.editor, fresh.wallet.removal(device(fresh.owner), author=fresh.editor)[0]
-    )
-    fresh.wallet.revoke(fresh.editor)
-    assert refusal(fresh.wallet.chain, other) is ChainFork
-
-
-@pytest.mark.parametrize(
-    ("kind", "gone"),
-    [
-        (TargetKind.DEVICE, ["editor"]),
-        (TargetKind.DEVICE_AND_LINKED, ["editor", "child", "grandchild"]),
-    ],
-)
-def test_a_target_is_resolved_at_its_place(
-    fresh: Family, kind: TargetKind, gone: list[str]
-) -> None:
-    grandchild = fresh.wallet.link(TestDevice("family/grandchild"), sponsor=fresh.child)
-    target = Target(kind, fresh.editor.id)
-    named = {"editor": fresh.editor.id, "child": fresh.child.id, "grandchild": grandchild.id}
-    assert fresh.wallet.state.resolve(target) == {named[name] for name in gone}
-    cut = {FeedId(bytes(16)): (3, EntryId(bytes(32)))}
-    fresh.wallet.revoke(target, cut=cut)
-    records = fresh.wallet.state.cuts
-    assert {record.device for record in records} == {named[name] for name in gone}
-    assert all(record.k == fresh.wallet.state.k and record.heads == cut for record in records)
-    assert not set(fresh.wallet.state.members) & {named[name] for name in gone}
-
-
-def test_a_revoke_begins_an_epoch_that_lists_a_wrap_for_each_who_stays(fresh: Family) -> None:
-    before = fresh.wallet.state.epoch
-    fresh.wallet.revoke(fresh.editor)
-    k = fresh.wallet.state.k
-    assert fresh.wallet.state.epoch.id == fresh.wallet.state.hash[:16] != before.id
-    listed = listed_wraps(fresh.wallet.chain, k)
-    assert set(listed) == set(fresh.wallet.state.members)
-    assert all(listed[d] == wrap_hash(fresh.wallet.wraps[k, d]) for d in listed)
-
-
-def test_a_link_lists_the_wrap_of_the_new_device_only(fresh: Family) -> None:
-    k = fresh.wallet.state.k
-    assert listed_wraps(fresh.wallet.chain, k) == {
-        fresh.child.id: wrap_hash(fresh.wallet.wraps[k, fresh.child.id])
-    }
-    fresh.wallet.home()
-    assert listed_wraps(fresh.wallet.chain, k + 1) == {}
-    assert fresh.wallet.state.home is not None

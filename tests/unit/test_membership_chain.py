@@ -38,6 +38,7 @@ from billfold_protocol.membership import (
     membership_hash,
     sign_entry,
 )
+from billfold_protocol.membership.entries import parse
 from tests.support.families import HOME, Family, refusal
 from tests.support.wallets import TIME_S, TestDevice, TestWallet
 
@@ -78,7 +79,6 @@ def resigned(family: Family, signer: TestDevice, **changes: Any) -> bytes:
         ({"previous": bytes(32)}, WrongContext),
         ({"k": 300}, WrongContext),
         ({"author": bytes(16)}, UnsignedMember),
-        ({"k": limits.CHAIN_LENGTH_MAX}, Malformed),
         ({"wallet_id": None}, Malformed),
         ({"previous": None}, Malformed),
         ({"k": 0}, Malformed),
@@ -260,11 +260,40 @@ def test_a_cut_stands_in_one_order_and_names_a_feed_once(family: Family) -> None
         assert refusal(family.wallet.chain, signature + body) is Malformed
 
 
-def test_a_cut_too_large_for_an_entry_is_refused_before_it_is_signed(family: Family) -> None:
-    cut = {FeedId(n.to_bytes(16, "big")): (2**40, EntryId(bytes(32))) for n in range(1200)}
-    revoke, _, _ = family.wallet.removal(device(family.editor), cut=cut)
+def test_the_largest_revoke_fits_an_entry_and_a_larger_one_is_not_signed(family: Family) -> None:
+    heads = {
+        FeedId(n.to_bytes(16, "big")): (2**53, EntryId(bytes(32)))
+        for n in range(limits.FEEDS_COUNT_MAX + 1)
+    }
+    revoke, _, _ = family.wallet.removal(device(family.editor), cut=heads)
     with pytest.raises(LimitExceeded):
         family.wallet.sign(family.owner, revoke)
+    heads.popitem()
+    wraps = (bytes(32),) * limits.MEMBERS_COUNT_MAX
+    largest = replace(revoke, cut=heads, rotation=replace(revoke.rotation, wrap_hashes=wraps))
+    raw = family.wallet.sign(family.owner, largest)
+    assert len(raw) < limits.MEMBERSHIP_ENTRY_SIZE_MAX
+    assert parse(raw).value.payload == largest
+
+
+def test_an_entry_that_no_chain_has_room_for_is_not_signed(family: Family) -> None:
+    entry = MembershipEntry(
+        k=limits.CHAIN_LENGTH_MAX,
+        time_s=0,
+        wallet_id=family.wallet.chain.wallet_id,
+        previous=family.wallet.state.hash,
+        author=family.owner.id,
+        payload=HOME,
+    )
+    with pytest.raises(LimitExceeded):
+        sign_entry(entry, family.owner.signing_key)
+    last = sign_entry(replace(entry, k=entry.k - 1), family.owner.signing_key)
+    assert parse(last.raw).value.k == limits.CHAIN_LENGTH_MAX - 1
+
+
+def test_more_fallbacks_than_an_entry_holds_are_not_signed(family: Family) -> None:
+    with pytest.raises(LimitExceeded):
+        family.wallet.sign(family.owner, replace(HOME, fallbacks=(HOME.server,) * 4000))
 
 
 def test_a_wallet_has_a_bounded_number_of_members(

@@ -4,6 +4,7 @@ from billfold_protocol import limits
 from billfold_protocol.client_session import Accepted, Acked, ChainGrew, Refused
 from billfold_protocol.errors import RemoteProtocolError
 from billfold_protocol.feed import Beacon, Reason, vector_hash
+from billfold_protocol.ids import FeedId
 from billfold_protocol.messages import (
     Append,
     CaughtUp,
@@ -260,7 +261,7 @@ def test_requests_for_parts_of_feeds_are_bounded() -> None:
     wallet, bench = TestWallet(), RelayBench()
     laptop = bench.join(wallet)
     wallet_id = wallet.chain.wallet_id
-    ask = Fetch(wallet_id=wallet_id, feed=TestFeed("laptop").id, from_seq=0, count=1)
+    ask = Fetch(wallet_id=wallet_id, feed=FeedId(bytes(16)), from_seq=0, count=1)
     for _ in range(hub.FETCHES_COUNT_MAX):
         laptop.say(ask)
     with pytest.raises(RemoteProtocolError, match="waiting"):

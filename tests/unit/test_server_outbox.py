@@ -92,12 +92,17 @@ async def test_closing_releases_who_waits_for_room() -> None:
     assert (peer.frames, peer.pool.size) == ([], 0)
 
 
-async def test_the_pool_makes_connections_congested_earlier(
+async def test_room_is_told_though_it_was_the_pool_that_was_full(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(outbox, "POOL_SIZE_AIM", len(FRAME) - 1)
+    monkeypatch.setattr(outbox, "POOL_SIZE_AIM", 3 * len(FRAME) - 1)
     peer = SlowPeer()
     peer.is_reading.clear()
     peer.outbox.send(FRAME)
+    assert not peer.outbox.is_congested
+    peer.pool.size += 2 * len(FRAME)
     assert peer.outbox.is_congested
-    peer.outbox.close()
+    peer.pool.size -= 2 * len(FRAME)
+    peer.is_reading.set()
+    await peer.outbox.flush()
+    assert peer.calls == ["room"]

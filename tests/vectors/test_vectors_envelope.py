@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+from billfold_protocol import codec
 from billfold_protocol.crypto.signing import SigningKey
 from billfold_protocol.envelope import Content, Place, Sealer, open_entry
 from billfold_protocol.feed import Dep, Entry, Opening, parse_entry, verify_entry
@@ -39,8 +40,9 @@ def place_of(vector: Vector) -> Place:
     if isinstance(vector["prev"], str):
         prev = EntryId(bytes.fromhex(vector["prev"]))
     else:
-        device, previous = vector["prev"]
-        prev = Opening(DeviceId(bytes.fromhex(device)), previous and dep_of(previous))
+        device, salt = binary(vector["prev"][:2])
+        previous = vector["prev"][2]
+        prev = Opening(DeviceId(device), salt, previous and dep_of(previous))
     return Place(
         feed=FeedId(bytes.fromhex(vector["feed"])),
         seq=vector["seq"],
@@ -117,6 +119,15 @@ def test_an_entry_that_is_wrong_anywhere_is_refused(vector: Vector) -> None:
         signed = parse_entry(bytes.fromhex(vector["entry"]), wallet_id)
         verified = verify_entry(signed, wallet_id, public_key)
         open_entry(verified, wallet_id, key_of(vector["epoch_key"]))
+
+
+@each("envelope", "ciphertext_size")
+def test_an_entry_has_a_largest_size(vector: Vector) -> None:
+    ciphertext = bytes(vector["ciphertext_size"])
+    body = b"\x9c" + bytes.fromhex(vector["header"]) + codec.encode(ciphertext)
+    with expecting(vector):
+        entry = parse_entry(bytes(64) + body, WalletId(bytes(32))).value
+        assert entry.ciphertext == ciphertext
 
 
 @each("envelope", "change_size")

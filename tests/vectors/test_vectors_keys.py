@@ -46,5 +46,7 @@ def test_back_links_lead_to_older_keys_only(vector: Vector) -> None:
         for epoch, key in vector["keys"].items()
     }
     with expecting(vector):
-        found = open_back_links(chain, held)
-        assert {epoch.hex(): key.hex() for epoch, key in found.items()} == vector["found"]
+        opened = open_back_links(chain, held)
+        assert {epoch.hex(): key.hex() for epoch, key in opened.keys.items()} == vector["found"]
+        bad = {str(k): type(error).__name__ for k, error in opened.errors.items()}
+        assert bad == vector["bad"]

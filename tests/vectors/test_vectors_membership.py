@@ -6,9 +6,9 @@ from tests.vectors.vector_files import Vector, chain_of, each, expecting, load
 
 
 @each("membership", "states")
-def test_each_entry_of_the_story_leads_to_this_state(vector: Vector) -> None:
+def test_each_entry_of_a_chain_leads_to_this_state(vector: Vector) -> None:
     chain = chain_of("membership", vector)
-    wallet = Wallet("story", chain, {}, {}, kept=None)
+    wallet = Wallet(vector["chain"], chain, {}, {}, kept=None)
     assert chain.wallet_id.hex() == vector["wallet_id"]
     assert [describe_state(wallet, k) for k in range(len(chain))] == vector["states"]
 

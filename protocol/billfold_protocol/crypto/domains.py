@@ -15,6 +15,7 @@ class Domain(Enum):
 
     DEVICE_ID = b"billfold/v1/hash/device-id"
     MEMBERSHIP_HASH = b"billfold/v1/hash/membership-entry"
+    FEED_ID = b"billfold/v1/hash/feed-id"
     ENTRY_ID = b"billfold/v1/hash/feed-entry"
     ENTRY_BODY = b"billfold/v1/hash/entry-body"
     EPOCH_COMMITMENT = b"billfold/v1/hash/epoch-commitment"

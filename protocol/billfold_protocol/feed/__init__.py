@@ -1,17 +1,29 @@
 """Feeds: one device's signed sequence of sealed changes, and what makes an entry count.
 
-`entry` is the record and its bytes, `graph` decides which entries count, `vector` names the heads
+`entry` is the record and its bytes, `graph` decides which entries count, `standing` is what it
+says of them, `waiting` holds what it cannot judge yet, `vector` names the heads
 of all feeds, `checkpoint` is what a server signs about what it holds.
 
 Spec: 15-feeds.md
 """
 
 from billfold_protocol.feed.checkpoint import Ack, Beacon, Checkpoint, Reason, Rejection
-from billfold_protocol.feed.entry import Dep, Entry, Opening, entry_id, parse_entry, verify_entry
-from billfold_protocol.feed.graph import FeedGraph, Node, Outcome, Standing
+from billfold_protocol.feed.entry import (
+    FEED_SALT_SIZE,
+    Dep,
+    Entry,
+    Opening,
+    entry_id,
+    feed_id,
+    parse_entry,
+    verify_entry,
+)
+from billfold_protocol.feed.graph import FeedGraph
+from billfold_protocol.feed.standing import Node, Outcome, Refusal, Standing
 from billfold_protocol.feed.vector import Vector, parse_vector, vector_hash
 
 __all__ = [
+    "FEED_SALT_SIZE",
     "Ack",
     "Beacon",
     "Checkpoint",
@@ -22,10 +34,12 @@ __all__ = [
     "Opening",
     "Outcome",
     "Reason",
+    "Refusal",
     "Rejection",
     "Standing",
     "Vector",
     "entry_id",
+    "feed_id",
     "parse_entry",
     "parse_vector",
     "vector_hash",

@@ -14,7 +14,7 @@ from typing import TypeVar
 from billfold_protocol import codec, limits
 from billfold_protocol.crypto import signing
 from billfold_protocol.crypto.domains import Domain
-from billfold_protocol.errors import Malformed, WrongContext
+from billfold_protocol.errors import Downgrade, Malformed, WrongContext
 from billfold_protocol.ids import (
     ChainHead,
     DeviceId,
@@ -95,6 +95,7 @@ class Checkpoint:
             AuthFailed: the signature is not the server's.
             WrongContext: it is about another wallet.
             Malformed: it is no checkpoint.
+            Downgrade: it is of another version.
         """
         fields = _open(raw, key, Domain.CHECKPOINT_SIGNATURE, 8, wallet_id)
         n, k, head, time_s, client_nonce, hash_ = fields
@@ -134,6 +135,7 @@ class Ack:
             AuthFailed: the signature is not the server's.
             WrongContext: it is about another wallet.
             Malformed: it is no ack.
+            Downgrade: it is of another version.
         """
         ids, n, k, head = _open(raw, key, Domain.ACK_SIGNATURE, 6, wallet_id)
         return cls(
@@ -170,6 +172,7 @@ class Rejection:
             AuthFailed: the signature is not the server's.
             WrongContext: it is about another wallet.
             Malformed: it is no rejection.
+            Downgrade: it is of another version.
         """
         ids, reason, k = _open(raw, key, Domain.REJECTION_SIGNATURE, 5, wallet_id)
         return cls(
@@ -215,6 +218,7 @@ class Beacon:
             AuthFailed: the signature is not the device's.
             WrongContext: it is about another wallet.
             Malformed: it is no beacon.
+            Downgrade: it is of another version.
         """
         fields = _open(raw, key, Domain.BEACON_SIGNATURE, 7, wallet_id)
         device, k, head, hash_, time_s = fields
@@ -247,10 +251,10 @@ def _sign(key: signing.SigningKey, body: bytes, domain: Domain) -> bytes:
 def _open(raw: bytes, key: bytes, domain: Domain, length: int, wallet_id: WalletId) -> list[object]:
     signature, body = signing.split(raw)
     signing.check_signature(key, signature, domain, body)
-    fields = codec.as_array(codec.decode(body, size_max=STATEMENT_SIZE_MAX), length)
-    if fields[0] != VERSION or type(fields[0]) is not int:
-        raise Malformed("the statement is of another version")
-    if codec.as_bytes(fields[1], 32) != wallet_id:
+    fields = codec.as_array(codec.decode(body, size_max=STATEMENT_SIZE_MAX))
+    if not fields or fields[0] != VERSION or type(fields[0]) is not int:
+        raise Downgrade("the statement is of a version this client does not speak")
+    if codec.as_bytes(codec.as_array(fields, length)[1], 32) != wallet_id:
         raise WrongContext("the statement is about another wallet")
     return fields[2:]
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from billfold_protocol import codec, limits
 from billfold_protocol.crypto import hashing, signing
 from billfold_protocol.crypto.domains import Domain
-from billfold_protocol.errors import Downgrade, Malformed
+from billfold_protocol.errors import Downgrade, Malformed, WrongContext
 from billfold_protocol.ids import (
     ChainHead,
     DeviceId,
@@ -26,6 +26,8 @@ from billfold_protocol.ids import (
 )
 
 VERSION = 1
+
+FEED_SALT_SIZE = 16
 
 _FIELDS_COUNT = 12
 _CIPHERTEXT_INDEX = 11
@@ -45,6 +47,9 @@ class Opening:
 
     device: DeviceId
     """The device that owns the feed."""
+
+    salt: bytes
+    """16 random bytes, which make the feed's id with the device: see `feed_id`."""
 
     previous: Dep | None
     """The head of that device's feed before, if it had one."""
@@ -74,6 +79,12 @@ class Entry:
     ciphertext: bytes
 
     @property
+    def proves_its_feed(self) -> bool:
+        """Whether the feed's id is that of the opening; all but the first entry have none."""
+        prev = self.prev
+        return not isinstance(prev, Opening) or feed_id(prev.device, prev.salt) == self.feed
+
+    @property
     def ancestors(self) -> tuple[Dep, ...]:
         """Return every entry this one builds on directly, in its own feed and in others."""
         if not isinstance(self.prev, Opening):
@@ -81,6 +92,16 @@ class Entry:
         if self.prev.previous is None:
             return self.deps
         return (self.prev.previous, *self.deps)
+
+
+def feed_id(device: DeviceId, salt: bytes) -> FeedId:
+    """Return the 16-byte id of the feed that a device opens with a salt; nobody else can open it.
+
+    Args:
+        device: the device that owns the feed.
+        salt: 16 random bytes.
+    """
+    return FeedId(hashing.digest(Domain.FEED_ID, device, salt)[:16])
 
 
 def entry_id(
@@ -130,7 +151,10 @@ def parse_entry(raw: bytes, wallet_id: WalletId) -> signing.Signed[Entry]:
     Raises:
         Malformed: the bytes are not a feed entry.
         Downgrade: the entry is of another version.
+        WrongContext: it opens a feed that is not its device's.
     """
+    if len(raw) > limits.ENTRY_SIZE_MAX:
+        raise Malformed("the feed entry is too large")
     signature, body = signing.split(raw)
     fields = codec.as_array(codec.decode(body, size_max=limits.ENTRY_SIZE_MAX))
     if not fields or fields[0] != VERSION or type(fields[0]) is not int:
@@ -138,14 +162,16 @@ def parse_entry(raw: bytes, wallet_id: WalletId) -> signing.Signed[Entry]:
     _, feed, seq, prev, deps, content, document, k, head, epoch, nonce, ciphertext = codec.as_array(
         fields, _FIELDS_COUNT
     )
-    feed_id = FeedId(codec.as_bytes(feed, 16))
+    own_feed = FeedId(codec.as_bytes(feed, 16))
     position = codec.as_integer(seq)
     before = _parse_prev(prev, position)
-    named = _parse_deps(deps, feed_id)
+    named = _parse_deps(deps, own_feed)
     body_hash = codec.as_bytes(content, 32)
     entry = Entry(
-        id=entry_id(wallet_id, feed=feed_id, seq=position, prev=before, deps=named, body=body_hash),
-        feed=feed_id,
+        id=entry_id(
+            wallet_id, feed=own_feed, seq=position, prev=before, deps=named, body=body_hash
+        ),
+        feed=own_feed,
         seq=position,
         prev=before,
         deps=named,
@@ -157,6 +183,8 @@ def parse_entry(raw: bytes, wallet_id: WalletId) -> signing.Signed[Entry]:
         nonce=codec.as_bytes(nonce, 24),
         ciphertext=codec.as_bytes(ciphertext),
     )
+    if not entry.proves_its_feed:
+        raise WrongContext("the entry opens a feed that is not its device's")
     return signing.Signed(entry, body, signature)
 
 
@@ -174,15 +202,17 @@ def verify_entry(
 def _encode_prev(prev: EntryId | Opening) -> object:
     if not isinstance(prev, Opening):
         return prev
-    return [prev.device, None if prev.previous is None else list(prev.previous)]
+    return [prev.device, prev.salt, None if prev.previous is None else list(prev.previous)]
 
 
 def _parse_prev(value: object, seq: int) -> EntryId | Opening:
     if seq > 0:
         return EntryId(codec.as_bytes(value, 32))
-    device, previous = codec.as_array(value, 2)
+    device, salt, previous = codec.as_array(value, 3)
     return Opening(
-        DeviceId(codec.as_bytes(device, 16)), None if previous is None else _parse_dep(previous)
+        DeviceId(codec.as_bytes(device, 16)),
+        codec.as_bytes(salt, FEED_SALT_SIZE),
+        None if previous is None else _parse_dep(previous),
     )
 
 

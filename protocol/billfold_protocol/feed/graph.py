@@ -15,8 +15,6 @@ Spec: 15-feeds.md
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from enum import Enum, unique
 from itertools import zip_longest
 
 from billfold_protocol import limits
@@ -34,6 +32,7 @@ from billfold_protocol.errors import (
     WrongContext,
 )
 from billfold_protocol.feed.entry import Dep, Entry, Opening, verify_entry
+from billfold_protocol.feed.standing import Node, Outcome, Refusal, Standing
 from billfold_protocol.feed.vector import Vector
 from billfold_protocol.feed.waiting import Candidate, Waiting
 from billfold_protocol.ids import DeviceId, EntryId, FeedId
@@ -41,49 +40,6 @@ from billfold_protocol.membership import CutRecord, MembershipChain, MembershipS
 
 Lookup = Callable[[Dep], Entry]
 """Reads an admitted entry back from where it is stored."""
-
-
-@unique
-class Standing(Enum):
-    """Whether an admitted entry counts."""
-
-    COUNTED = "counted"
-    EXCLUDED = "excluded"
-
-
-@dataclass(slots=True)
-class Node:
-    """An admitted entry; `detail` is read back when it is needed after a restart."""
-
-    dep: Dep
-    device: DeviceId
-    standing: Standing
-    detail: tuple[int, tuple[Dep, ...]] | None
-    """Its membership index and its ancestors."""
-
-    @property
-    def is_counted(self) -> bool:
-        """Whether the entry counts."""
-        return self.standing is Standing.COUNTED
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An entry that was not taken, and why; after `LimitExceeded` it may be offered again."""
-
-    entry: Entry
-    error: BillfoldError
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a received entry, or a longer chain, led to."""
-
-    counted: list[Verified[Entry]] = field(default_factory=list)
-    """Entries that count from now on, each after everything it builds on."""
-
-    excluded: list[Verified[Entry]] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
 
 
 class FeedGraph:
@@ -124,6 +80,18 @@ class FeedGraph:
         """Whether this very entry is admitted already."""
         nodes = self._feeds.get(entry.feed, [])
         return entry.seq < len(nodes) and nodes[entry.seq].dep.id == entry.id
+
+    def knows(self, entry: Entry) -> bool:
+        """Whether this very entry is admitted, and this envelope of it can change nothing.
+
+        An envelope that was sealed after a cut can: by it the entry is not beyond that cut.
+        """
+        if not self.has(entry):
+            return False
+        node = self._feeds[entry.feed][entry.seq]
+        if entry.k < len(self._chain) and not self._is_beyond_cut(node):
+            return True
+        return entry.k <= self._detail(node)[0]
 
     def chain_grew(self) -> Outcome:
         """Try again the entries that waited for membership entries."""
@@ -264,7 +232,7 @@ class FeedGraph:
     def _admit(self, candidate: Candidate, dep: Dep, outcome: Outcome) -> Dep | int | None:
         """Admit an entry, or return what it waits for."""
         entry = candidate.signed.value
-        if self.has(entry):
+        if self.knows(entry):
             return None
         nodes = self._feeds.get(dep.feed, [])
         device = _owner(entry, nodes)
@@ -279,7 +247,8 @@ class FeedGraph:
         if candidate.verified is None:
             wallet_id = self._chain.wallet_id
             candidate.verified = verify_entry(candidate.signed, wallet_id, keys.signing)
-        if dep.seq < len(nodes):
+        is_here = self.has(entry)
+        if dep.seq < len(nodes) and not is_here:
             raise Equivocation("two entries carry one feed and sequence number")
         if not nodes and len(self._feeds) >= limits.FEEDS_COUNT_MAX:
             raise LimitExceeded("the wallet has as many feeds as it may have")
@@ -293,9 +262,12 @@ class FeedGraph:
             before = self.find(ancestor)
             if before is None:
                 return ancestor
-            if ancestor.feed == entry.feed and self._detail(before)[0] > entry.k:
-                raise WrongContext("the entry names an older membership entry than the one before")
-        self._append(candidate.verified, device, outcome)
+            if before.device != device and ancestor == _previous(entry):
+                raise WrongContext("the feed before this one belongs to another device")
+        if is_here:
+            self._renew(nodes[dep.seq], candidate.verified, outcome)
+        else:
+            self._append(candidate.verified, device, outcome)
         return None
 
     def _append(self, verified: Verified[Entry], device: DeviceId, outcome: Outcome) -> None:
@@ -303,7 +275,18 @@ class FeedGraph:
         dep = Dep(entry.feed, entry.seq, entry.id)
         node = Node(dep, device, Standing.EXCLUDED, (entry.k, entry.ancestors))
         self._nodes(entry.feed).append(node)
-        self._excluded[entry.id] = verified
+        self._place(node, verified, outcome)
+
+    def _renew(self, node: Node, verified: Verified[Entry], outcome: Outcome) -> None:
+        """Take an envelope that was sealed later than the one here."""
+        node.detail = (verified.value.k, verified.value.ancestors)
+        if node.is_counted:
+            outcome.renewed.append(verified)
+        else:
+            self._place(node, verified, outcome)
+
+    def _place(self, node: Node, verified: Verified[Entry], outcome: Outcome) -> None:
+        self._excluded[node.dep.id] = verified
         if self._is_beyond_cut(node):
             outcome.excluded.append(verified)
         else:
@@ -332,6 +315,7 @@ class FeedGraph:
                 assert before is not None
                 if before.standing is Standing.EXCLUDED:
                     stack.append((before, False))
+        return list(found.values())
 
     def _keep(self, root: Node, lost: dict[Dep, Node]) -> None:
         """Take out of `lost` what an entry that stands reaches."""
@@ -369,6 +353,10 @@ def _owner(entry: Entry, nodes: Sequence[Node]) -> DeviceId | Dep:
     if isinstance(entry.prev, Opening):
         return entry.prev.device
     return nodes[0].device if nodes else Dep(entry.feed, entry.seq - 1, entry.prev)
+
+
+def _previous(entry: Entry) -> Dep | None:
+    return entry.prev.previous if isinstance(entry.prev, Opening) else None
 
 
 def _newest_counted(nodes: Sequence[Node]) -> Node | None:

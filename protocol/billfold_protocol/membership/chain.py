@@ -8,12 +8,10 @@ Spec: 13-membership.md
 
 from collections.abc import Sequence
 
-from billfold_protocol import limits
 from billfold_protocol.crypto import hashing, signing
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.errors import (
     ChainFork,
-    LimitExceeded,
     LocalProtocolError,
     UnsignedMember,
     WrongContext,
@@ -124,8 +122,6 @@ class MembershipChain:
                 self._require_fork(signed)
                 raise ChainFork("two membership entries claim one place in the chain")
             return None
-        if k >= limits.CHAIN_LENGTH_MAX:
-            raise LimitExceeded("the membership chain is as long as it may be")
         state = self.state.apply(signed)
         self._states.append(state)
         self._entries.append(signed.value)

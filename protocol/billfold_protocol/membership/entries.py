@@ -78,11 +78,16 @@ def sign_entry(
     """Sign an entry of our own.
 
     Raises:
-        LimitExceeded: it is larger than anyone accepts, by the feeds that its cut names.
+        LimitExceeded: it is larger, or later in its chain, than anyone accepts.
     """
+    if entry.k >= limits.CHAIN_LENGTH_MAX:
+        raise LimitExceeded("the membership chain is as long as it may be")
+    payload = entry.payload
+    if isinstance(payload, Revoke | SetRole) and len(payload.cut) > limits.FEEDS_COUNT_MAX:
+        raise LimitExceeded("the cut names more feeds than a wallet may have")
     body = encode(entry)
     if signing.SIGNATURE_SIZE + len(body) > limits.MEMBERSHIP_ENTRY_SIZE_MAX:
-        raise LimitExceeded("the membership entry is too large; name fewer feeds in its cut")
+        raise LimitExceeded("the membership entry is too large")
     return signing.sign_value(key, entry, body, Domain.MEMBERSHIP_SIGNATURE, entry.wallet_id or b"")
 
 
@@ -185,7 +190,9 @@ def _parse_payload(kind: str, payload: object) -> Payload:
             target, cut, rotation = codec.as_array(payload, 3)
             target_kind, target_id = codec.as_array(target, 2)
             return Revoke(
-                target=Target(_parse_enum(TargetKind, target_kind), codec.as_bytes(target_id, 16)),
+                target=Target(
+                    _parse_enum(TargetKind, target_kind, "target"), codec.as_bytes(target_id, 16)
+                ),
                 cut=_parse_cut(cut),
                 rotation=_parse_rotation(rotation),
             )
@@ -196,7 +203,7 @@ def _parse_payload(kind: str, payload: object) -> Payload:
             device, role, cut = codec.as_array(payload, 3)
             return SetRole(
                 device=DeviceId(codec.as_bytes(device, 16)),
-                role=_parse_enum(Role, role),
+                role=_parse_enum(Role, role, "role"),
                 cut=_parse_cut(cut),
             )
         case "close":
@@ -212,8 +219,8 @@ def _parse_link(fields: list[object], *, is_invite: bool) -> Link:
         is_invite=is_invite,
         keys=_parse_keys(keys),
         holder=HolderId(codec.as_bytes(holder, 16)),
-        role=_parse_enum(Role, role),
-        kind=_parse_enum(Kind, kind),
+        role=_parse_enum(Role, role, "role"),
+        kind=_parse_enum(Kind, kind, "kind of member"),
         session=codec.as_bytes(session, 16),
         acceptance=codec.as_bytes(acceptance, signing.SIGNATURE_SIZE),
         wrap_hash=codec.as_bytes(wrap_hash, 32),
@@ -268,8 +275,8 @@ def _parse_rotation(value: object) -> Rotation:
     )
 
 
-def _parse_enum(choices: type[Choice], value: object) -> Choice:
+def _parse_enum(choices: type[Choice], value: object, what: str) -> Choice:
     try:
         return choices(codec.as_text(value))
     except ValueError as error:
-        raise Malformed(f"this {choices.__name__.lower()} is unknown") from error
+        raise Malformed(f"this {what} is unknown") from error

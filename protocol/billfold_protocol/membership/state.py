@@ -7,6 +7,8 @@ The rules, by the author's place in the state before the entry:
     link       a device, for its holder     rotate                          a member who may write
     revoke     an owner for anyone; a device for devices of its own holder
 
+An agent makes none of them; only an owner adds a recovery member, and only that sets its own role.
+
 Spec: 13-membership.md
 """
 
@@ -108,6 +110,9 @@ class MembershipState:
     removed: Mapping[DeviceId, int]
     """Devices that were revoked, and the index of the entry that did it."""
 
+    sponsors: Mapping[DeviceId, DeviceId]
+    """For every device that is or was a member, in the order they joined, who added it."""
+
     cuts: tuple[CutRecord, ...]
     epoch: Epoch
     home: Home | None
@@ -131,12 +136,13 @@ class MembershipState:
             case TargetKind.HOLDER:
                 return frozenset(d for d, m in self.members.items() if m.holder == target.id)
             case TargetKind.DEVICE_AND_LINKED:
-                found = {d for d in self.members if d == target.id}
-                # Members are in the order they joined, so one pass sees every sponsor first.
-                for device, member in self.members.items():
-                    if member.sponsor in found:
+                found = {d for d in self.sponsors if d == target.id}
+                # They are in the order they joined, so one pass sees every sponsor first. Those
+                # who are gone are among them: nobody hides behind a removed device.
+                for device, sponsor in self.sponsors.items():
+                    if sponsor in found:
                         found.add(device)
-                return frozenset(found)
+                return frozenset(found & self.members.keys())
 
     def check_revoke(self, device: DeviceId, target: Target) -> frozenset[DeviceId]:
         """Return whom a revoke by this device would remove.
@@ -180,6 +186,8 @@ class MembershipState:
         if author is None:
             raise UnsignedMember("the membership entry is not signed by a member")
         signing.verify(signed, author.keys.signing, Domain.MEMBERSHIP_SIGNATURE, self.wallet_id)
+        if author.kind is Kind.AGENT:
+            raise NotAuthorised("an agent may not change who belongs to the wallet")
         moved = replace(self, k=entry.k, hash=membership_hash(signed.body))
         match entry.payload:
             case Create():
@@ -188,7 +196,9 @@ class MembershipState:
                 _require_owner(author)
                 return replace(moved, home=home)
             case Link() as link:
-                return replace(moved, members=_linked(self, author, link, entry.k))
+                members = _linked(self, author, link, entry.k)
+                sponsors = {**self.sponsors, link.keys.device_id: author.device}
+                return replace(moved, members=members, sponsors=sponsors)
             case Revoke() as revoke:
                 return _revoked(self, moved, author, revoke)
             case Rotate() as rotate:
@@ -232,6 +242,7 @@ def begin(signed: signing.Signed[MembershipEntry]) -> MembershipState:
         hash=created,
         members={first.device: first},
         removed={},
+        sponsors={first.device: first.device},
         cuts=(),
         epoch=Epoch(id=EpochId(created[:16]), commitment=create.commitment, k=0),
         home=None,
@@ -248,10 +259,10 @@ def _linked(state: MembershipState, author: Member, link: Link, k: int) -> dict[
     device = link.keys.device_id
     if len(state.members) >= limits.MEMBERS_COUNT_MAX:
         raise LimitExceeded("the wallet has as many members as it may have")
-    if device in state.members or device in state.removed:
+    if device in state.sponsors:
         raise NotAuthorised("this device has been a member before; a device is listed once")
-    if author.kind is Kind.AGENT:
-        raise NotAuthorised("an agent may not add members")
+    if link.kind is Kind.RECOVERY and author.role is not Role.OWNER:
+        raise NotAuthorised("only an owner may add a recovery member")
     if link.is_invite:
         _require_owner(author)
         if any(member.holder == link.holder for member in state.members.values()):
@@ -309,6 +320,8 @@ def _with_role(
     member = state.members.get(change.device)
     if member is None:
         raise NotAuthorised("the device whose role is set is not a member")
+    if member.kind is Kind.RECOVERY and author.device != member.device:
+        raise NotAuthorised("nobody but a recovery member itself may change its role")
     members = {**state.members, change.device: replace(member, role=change.role)}
     _require_an_owner_left(members)
     cuts = state.cuts
@@ -320,5 +333,5 @@ def _with_role(
 
 
 def _require_an_owner_left(members: Mapping[DeviceId, Member]) -> None:
-    if all(member.role is not Role.OWNER for member in members.values()):
-        raise NotAuthorised("a wallet keeps at least one owner")
+    if not any(m.role is Role.OWNER and m.kind is not Kind.AGENT for m in members.values()):
+        raise NotAuthorised("a wallet keeps at least one owner who is no agent")
