@@ -21,7 +21,7 @@ HIGH_WATER = 512 * 1024
 LOW_WATER = 64 * 1024
 """Bytes below which it is not congested any more."""
 
-OUTBOX_SIZE_MAX = 8 * 1024 * 1024
+OUTBOX_SIZE_MAX = 32 * 1024 * 1024
 """Bytes at which a connection is given up: its peer asks for much and reads nothing."""
 
 POOL_SIZE_AIM = 256 * 1024 * 1024
@@ -78,10 +78,9 @@ class SocketOutbox:
     @property
     def is_congested(self) -> bool:
         """Whether the peer reads slower than it is sent to."""
-        if self._pool.size > POOL_SIZE_AIM:
-            return self._size > LOW_WATER
         # Once congested, it stays so until most has been written: one change, not many.
-        self._has_overflown = self._size > (LOW_WATER if self._has_overflown else HIGH_WATER)
+        is_strict = self._has_overflown or self._pool.size > POOL_SIZE_AIM
+        self._has_overflown = self._size > (LOW_WATER if is_strict else HIGH_WATER)
         return self._has_overflown
 
     def send(self, frame: bytes) -> None:
@@ -148,9 +147,9 @@ class SocketOutbox:
     def _written(self, size: int) -> None:
         if self._is_closed:
             return
-        was_congested = self.is_congested
+        had_overflown = self._has_overflown
         self._count(-size)
-        if was_congested and not self.is_congested:
+        if had_overflown and not self.is_congested:
             self._release()
             self._on_room()
 

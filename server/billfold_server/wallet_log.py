@@ -244,7 +244,7 @@ class ActiveWallet:
                 return Reason.LIMIT
         elif entry.seq <= head.seq:
             return Reason.FORK
-        elif entry.seq != head.seq + 1 or entry.prev != head.entry_id or entry.k < head.k:
+        elif entry.seq != head.seq + 1 or entry.prev != head.entry_id:
             return Reason.NOT_NEXT
         raw = signed.raw
         if self.size + len(raw) > size_max:

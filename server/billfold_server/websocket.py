@@ -156,8 +156,7 @@ class _Connection:
                 await self.close(WSCloseCode.INTERNAL_ERROR, "")
         finally:
             hello.cancel()
-            self._relay.disconnect(self._peer)
-            self._outbox.close()
+            self._leave()
             for task in self._tasks:
                 task.cancel()
             # A peer that reads nothing would keep the closed connection's buffers for ever.
@@ -169,6 +168,8 @@ class _Connection:
 
     async def close(self, code: int, reason: str) -> None:
         """End the connection with a code and a reason for people."""
+        # First of all, lest news for the peer find its connection half closed.
+        self._leave()
         message = reason.encode()[:REASON_SIZE_MAX].decode(errors="ignore").encode()
         await self._socket.close(code=code, message=message, drain=False)
 
@@ -177,6 +178,10 @@ class _Connection:
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
+
+    def _leave(self) -> None:
+        self._relay.disconnect(self._peer)
+        self._outbox.close()
 
     async def _receive_all(self) -> None:
         try:
