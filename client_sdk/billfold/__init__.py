@@ -9,36 +9,45 @@
 Spec: 00-overview.md
 """
 
-from billfold.document import (
-    Conflict,
-    FieldState,
-    HistoryItem,
-    RecordView,
-    Scalar,
-    Value,
-)
-from billfold.editing import EditBlock
-from billfold.events import (
-    ConnectionChanged,
-    DeviceAdded,
-    DeviceRemoved,
-    Event,
-    RecordsChanged,
-    Synced,
-    SyncProgress,
-    ThisDeviceRemoved,
-    Warned,
-)
-from billfold.household import Device
-from billfold.keyring import KeyCallback, OsKeyring, Passphrase, Unlock
-from billfold.listening import EventStream
-from billfold.reports import Status, SyncReport
-from billfold.wallet import Wallet
-from billfold_protocol.errors import BillfoldError
-from billfold_protocol.linking import Hello
+import importlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from billfold.blocking import BlockingWallet
+    from billfold.document import (
+        Conflict,
+        FieldState,
+        HistoryItem,
+        RecordView,
+        Scalar,
+        Value,
+    )
+    from billfold.editing import EditBlock
+    from billfold.events import (
+        ConnectionChanged,
+        DeviceAdded,
+        DeviceRemoved,
+        Event,
+        RecordsChanged,
+        Synced,
+        SyncProgress,
+        ThisDeviceRemoved,
+        Warned,
+    )
+    from billfold.exporting import export_wallet
+    from billfold.household import Device
+    from billfold.importers import read_import
+    from billfold.importing import ImportResult, import_report
+    from billfold.keyring import KeyCallback, OsKeyring, Passphrase, Unlock
+    from billfold.listening import EventStream
+    from billfold.reports import Status, SyncReport
+    from billfold.wallet import Wallet
+    from billfold_protocol.errors import BillfoldError
+    from billfold_protocol.linking import Hello
 
 __all__ = [
     "BillfoldError",
+    "BlockingWallet",
     "Conflict",
     "ConnectionChanged",
     "Device",
@@ -50,6 +59,7 @@ __all__ = [
     "FieldState",
     "Hello",
     "HistoryItem",
+    "ImportResult",
     "KeyCallback",
     "OsKeyring",
     "Passphrase",
@@ -65,4 +75,45 @@ __all__ = [
     "Value",
     "Wallet",
     "Warned",
+    "export_wallet",
+    "import_report",
+    "read_import",
 ]
+
+_MODULES: Final = {
+    "billfold.blocking": ("BlockingWallet",),
+    "billfold.document": (
+        *("Conflict", "FieldState", "HistoryItem", "RecordView", "Scalar", "Value"),
+    ),
+    "billfold.editing": ("EditBlock",),
+    "billfold.events": (
+        *("ConnectionChanged", "DeviceAdded", "DeviceRemoved", "Event", "RecordsChanged"),
+        *("SyncProgress", "Synced", "ThisDeviceRemoved", "Warned"),
+    ),
+    "billfold.exporting": ("export_wallet",),
+    "billfold.household": ("Device",),
+    "billfold.importers": ("read_import",),
+    "billfold.importing": ("ImportResult", "import_report"),
+    "billfold.keyring": ("KeyCallback", "OsKeyring", "Passphrase", "Unlock"),
+    "billfold.listening": ("EventStream",),
+    "billfold.reports": ("Status", "SyncReport"),
+    "billfold.wallet": ("Wallet",),
+    "billfold_protocol.errors": ("BillfoldError",),
+    "billfold_protocol.linking": ("Hello",),
+}
+"""Where each name is; a module is imported at its first use, so that commands start quickly."""
+
+_HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(importlib.import_module(home), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,18 +9,17 @@ Spec: 21-sync.md
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from billfold.coalescing import edit_all
 from billfold.document import Change, Edit
-from billfold.journal import PushDue
+from billfold.journal import Send
 from billfold.replica import Replica
 from billfold.store import WalletStore
-from billfold_protocol.errors import BillfoldError, StoreError
-from billfold_protocol.messages import ClientMessage
+from billfold_protocol.errors import BillfoldError, LocalProtocolError, StoreError
 
 Result = TypeVar("Result")
-Sends = list[ClientMessage | PushDue]
+Sends = list[Send]
 
 
 class Committer:
@@ -56,11 +55,13 @@ class Committer:
         self._wake = asyncio.Event()
         self._waiters: list[asyncio.Future[None]] = []
         self._edits: list[tuple[list[Edit], asyncio.Future[Change | None]]] = []
+        self._unanswered: set[asyncio.Future[Any]] = set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Start the task."""
         self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Commit what is left and stop.
@@ -89,7 +90,9 @@ class Committer:
             AccessError, InputError, LimitExceeded: the edits are not possible.
             StoreError: they could not be made durable, and are undone.
         """
+        self._require_alive()
         done: asyncio.Future[Change | None] = asyncio.get_running_loop().create_future()
+        self._expect(done)
         self._edits.append((edits, done))
         self._wake.set()
         return await done
@@ -100,10 +103,31 @@ class Committer:
         Raises:
             StoreError: it could not be made durable, and is undone.
         """
-        waiter = asyncio.get_running_loop().create_future()
+        self._require_alive()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._expect(waiter)
         self._waiters.append(waiter)
         self._wake.set()
         await waiter
+
+    def _expect(self, waiter: asyncio.Future[Any]) -> None:
+        self._unanswered.add(waiter)
+        waiter.add_done_callback(self._unanswered.discard)
+
+    def _require_alive(self) -> None:
+        if self._task is None or self._task.done():
+            raise LocalProtocolError("the wallet is closed, or failed; open it again")
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Let nobody wait for a task that is no more, whatever ended it."""
+        cause = None if task.cancelled() else task.exception()
+        error = LocalProtocolError("the wallet was closed, or failed; open it again")
+        error.__cause__ = cause
+        for waiter in tuple(self._unanswered):
+            waiter.set_exception(error)
+        if cause is not None:
+            loop = task.get_loop()
+            loop.call_exception_handler({"message": "committing failed", "exception": cause})
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()

@@ -8,11 +8,13 @@ Spec: 21-sync.md
 
 from collections.abc import Callable, Sequence
 
+from billfold.cursor import CURSOR_KEY, encode_cursor, read_cursor
 from billfold.events import Event, Synced, SyncProgress, Warned
-from billfold.journal import PushDue
+from billfold.journal import PushDue, Send, SubscribeDue
 from billfold.proposals import Proposals
+from billfold.refusals import error_of
 from billfold.replica import Replica
-from billfold_protocol import codec, limits
+from billfold_protocol import limits
 from billfold_protocol.client_session import (
     Accepted,
     Acked,
@@ -29,23 +31,16 @@ from billfold_protocol.errors import (
     DeviceRevoked,
     Equivocation,
     Gap,
-    LimitExceeded,
-    Malformed,
-    NotAuthorised,
-    RegistrationClosed,
+    ServerIdentity,
     ServerRollback,
-    StoreFull,
-    TransportError,
 )
 from billfold_protocol.feed import Beacon, Checkpoint, Reason, Vector, vector_hash
-from billfold_protocol.ids import DeviceId, FeedId, InstanceId
-from billfold_protocol.membership import Home, ServerAddress
+from billfold_protocol.ids import DeviceId, EntryId, FeedId
+from billfold_protocol.membership import Home, ServerAddress, membership_hash
 from billfold_protocol.messages import (
     Append,
     CaughtUp,
-    ClientMessage,
     Compare,
-    Cursor,
     Difference,
     Ended,
     Entries,
@@ -59,8 +54,9 @@ from billfold_protocol.messages import (
     Wraps,
 )
 
-CURSOR_KEY = "cursor"
 HEARD_KEY = "heard:"
+CURABLE = frozenset({Reason.QUOTA, Reason.RATE, Reason.FULL, Reason.ROLE})
+"""Refusals after which the same entries may be taken later, on the same connection."""
 
 
 class Conversation:
@@ -97,10 +93,16 @@ class Conversation:
         """Frames to send, in order."""
 
         self._checkpoint: Checkpoint | None = None
-        self._done_count = 0
-        self._total_count = 0
+        self._done_count = self._total_count = 0
+        self._has_caught_up = False
         self._has_compared = False
+        self._offered: set[EntryId] = set()
+        """Membership entries that the server had lost, on their way to it again."""
+
         self._refusals: set[Reason] = set()
+        """Why nothing is pushed now."""
+
+        self._warned: set[Reason] = set()
 
     @property
     def push_room(self) -> int | None:
@@ -109,6 +111,15 @@ class Conversation:
         if not self.session.is_live(wallet_id) or self._refusals:
             return None
         return self.session.push_room(wallet_id)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing is pushed until `try_again`, for a reason that time may cure."""
+        return not self._refusals.isdisjoint(CURABLE)
+
+    def try_again(self) -> None:
+        """Push again what the server refused: it may have room by now."""
+        self._refusals -= CURABLE
 
     @property
     def is_live(self) -> bool:
@@ -123,17 +134,28 @@ class Conversation:
         """
         self._take(self.session.receive(frame))
 
-    def send_due(self, sends: Sequence[ClientMessage | PushDue]) -> None:
+    def send_due(self, sends: Sequence[Send]) -> None:
         """Say what the replica has noted, now that it is durable."""
         for send in sends:
-            if isinstance(send, PushDue):
-                self.outgoing.append(self.session.push(self._replica().wallet_id, send.entries))
-            else:
-                self.outgoing.append(self.session.send(send))
+            match send:
+                case PushDue(entries=entries):
+                    self._push(entries)
+                case SubscribeDue():
+                    self._subscribe()
+                case _:
+                    self.outgoing.append(self.session.send(send))
+
+    def _push(self, entries: Sequence[tuple[EntryId, bytes]]) -> None:
+        wallet_id = self._replica().wallet_id
+        if self.session.is_live(wallet_id):
+            self.outgoing.append(self.session.push(wallet_id, entries))
+        else:
+            # The server ended the subscription while the entries were made durable.
+            self._replica().resend([id_ for id_, _ in entries])
 
     def propose(self) -> None:
         """Send the next membership entry, if one waits and the subscription is live."""
-        if self.is_live and (append := self._proposals.next()) is not None:
+        if self.is_live and not self._offered and (append := self._proposals.next()) is not None:
             self.outgoing.append(self.session.send(append))
 
     def send_beacon(self) -> None:
@@ -174,7 +196,11 @@ class Conversation:
             case Refused():
                 self._refused(event)
             case ChainGrew():
-                self._proposals.appended()
+                # The answer does not say which entry it is about; what was offered went first.
+                if self._offered:
+                    self._offered.pop()
+                else:
+                    self._proposals.appended()
             case Registered():
                 self._subscribe()
             case Difference(vector=vector):
@@ -187,10 +213,14 @@ class Conversation:
     def _open(self, opened: Opened) -> None:
         """Pin the server's key at first use; from then on the chain says which it is."""
         replica = self._replica()
-        if replica.state.home is None:
+        home = replica.state.home
+        if home is None:
             server = ServerAddress(address=self._address, key=opened.server_key)
             replica.set_home(Home(server=server))
-        self._subscribe()
+        elif home.server.key != opened.server_key:
+            raise ServerIdentity("the server's key is not the one that the wallet pins")
+        # Not before that is durable: another `home`, after a crash, would be a fork of the chain.
+        replica.journal.sends.append(SubscribeDue())
 
     def _subscribe(self) -> None:
         replica = self._replica()
@@ -199,12 +229,16 @@ class Conversation:
         instance = self.session.challenge.instance
         cursor = read_cursor(replica.meta(CURSOR_KEY))
         is_known = cursor is not None and cursor.instance == instance
+        state = replica.state
+        if replica.core.epoch_key is None:
+            # The connection broke between a rotation and its wrapped key: ask for both again.
+            state = replica.core.chain.state_at(state.epoch.k - 1)
         message = Subscribe(
             wallet_id=replica.wallet_id,
             device=replica.core.device_id,
             client_nonce=self._random(32),
-            k=replica.state.k,
-            head=replica.state.head,
+            k=state.k,
+            head=state.head,
             cursor=cursor if is_known else None,
             vector=None if is_known else replica.vector,
         )
@@ -230,6 +264,7 @@ class Conversation:
         if missing:
             self._tell(Warned(ServerRollback("the server has forgotten membership entries")))
         for raw in missing:
+            self._offered.add(EntryId(membership_hash(raw[64:])))
             message = Append(wallet_id=replica.wallet_id, entry=raw, wraps=())
             self.outgoing.append(self.session.send(message))
 
@@ -238,7 +273,7 @@ class Conversation:
         replica.receive_entries(message.entries)
         if message.n:
             cursor = self.session.cursor(message.n)
-            replica.put_meta(CURSOR_KEY, codec.encode([cursor.instance, cursor.n]))
+            replica.put_meta(CURSOR_KEY, encode_cursor(cursor))
         if not self.is_live:
             self._done_count += len(message.entries)
             total = max(self._total_count, self._done_count)
@@ -247,11 +282,13 @@ class Conversation:
     def _caught_up(self, n: int) -> None:
         """Compare what is here with what the server signed, once for each connection."""
         replica, checkpoint = self._replica(), self._checkpoint
-        self._proposals.reconnected()
-        is_comparable = checkpoint is not None and checkpoint.n == n
+        if not self._has_caught_up:
+            # Later ones end a comparison; what is on its way then went out on this connection.
+            self._has_caught_up = True
+            self._proposals.reconnected()
         is_different = (
-            is_comparable
-            and checkpoint is not None
+            checkpoint is not None
+            and checkpoint.n == n
             and checkpoint.vector_hash != vector_hash(replica.vector_on_server())
         )
         missing = replica.core.graph.missing
@@ -271,6 +308,7 @@ class Conversation:
 
     def _refused(self, refused: Refused) -> None:
         rejection = refused.rejection
+        self._offered.difference_update(rejection.ids)
         if self._proposals.refused(rejection):
             return
         replica = self._replica()
@@ -280,8 +318,9 @@ class Conversation:
                 replica.resend(rejection.ids)
             case reason:
                 replica.resend(rejection.ids)
-                if reason not in self._refusals:
-                    self._refusals.add(reason)
+                self._refusals.add(reason)
+                if reason not in self._warned:
+                    self._warned.add(reason)
                     self._tell(Warned(error_of(reason)))
 
     def _offer_what_lacks(self, theirs: Vector) -> None:
@@ -356,40 +395,6 @@ class Conversation:
         )
 
 
-def error_of(reason: Reason) -> BillfoldError:
-    """Return the error that stands for a server's refusal, with what the person can do."""
-    match reason:
-        case Reason.QUOTA:
-            return LimitExceeded("the server has no more room for this wallet; ask its operator")
-        case Reason.RATE:
-            return LimitExceeded("the server limits how fast this may be done; it goes on later")
-        case Reason.FULL:
-            return StoreFull("the server's disk is full; edits are kept here until it has room")
-        case Reason.REGISTRATION:
-            return RegistrationClosed(
-                "the server takes new wallets only from people with a token; ask its operator"
-            )
-        case Reason.ROLE:
-            return NotAuthorised("this device may read the wallet but not change it")
-        case Reason.REVOKED | Reason.NOT_MEMBER | Reason.UNKNOWN_WALLET:
-            return DeviceRevoked("the server does not take this device for one of the wallet's")
-        case Reason.FORK:
-            return Equivocation("another copy of this device wrote to the wallet")
-        case _:
-            return TransportError(f"the server refused ({reason.value})")
-
-
 def heard_key(device: DeviceId) -> str:
     """Return the name under which a device's last beacon is kept."""
     return HEARD_KEY + device.hex()
-
-
-def read_cursor(data: bytes | None) -> Cursor | None:
-    """Read a stored cursor; a damaged one is as good as none."""
-    if data is None:
-        return None
-    try:
-        instance, n = codec.as_array(codec.decode(data, size_max=64), 2)
-        return Cursor(instance=InstanceId(codec.as_bytes(instance, 16)), n=codec.as_integer(n))
-    except Malformed:
-        return None

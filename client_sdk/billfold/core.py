@@ -11,7 +11,7 @@ from billfold.device import DeviceSecrets
 from billfold.document import Document, SetAside
 from billfold.events import Event, Warned
 from billfold.journal import Journal
-from billfold.store import PutQuarantined, WalletStore, Write
+from billfold.store import PutEpochKey, PutQuarantined, WalletStore, Write
 from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.envelope import RandomBytes
@@ -26,6 +26,7 @@ from billfold_protocol.errors import (
 )
 from billfold_protocol.feed import Dep, Entry, FeedGraph, parse_entry, verify_entry
 from billfold_protocol.ids import DeviceId, EpochId, EpochKey, FeedId, HolderId, WalletId
+from billfold_protocol.key_hierarchy import open_back_links
 from billfold_protocol.membership import Member, MembershipChain
 
 
@@ -40,7 +41,10 @@ class Core:
     holder: HolderId
     chain: MembershipChain
     epoch_keys: dict[EpochId, EpochKey]
+    feed_salt: bytes
     feed: FeedId
+    """The feed of this device and its salt."""
+
     graph: FeedGraph
     document: Document
     quarantined: set[bytes]
@@ -49,6 +53,7 @@ class Core:
     now_ms: Callable[[], int]
     random: RandomBytes
     journal: Journal = field(default_factory=Journal)
+    _bad_back_links: set[int] = field(default_factory=set)
 
     @property
     def wallet_id(self) -> WalletId:
@@ -72,6 +77,11 @@ class Core:
         return member is not None and member.role.can_write and not self.chain.state.is_closed
 
     @property
+    def is_reader(self) -> bool:
+        """Whether this device is a member and no entry of it would count now."""
+        return self.member is not None and not self.may_write
+
+    @property
     def epoch_key(self) -> EpochKey | None:
         """The key of the current epoch, or None while its wrap has not come."""
         return self.epoch_keys.get(self.chain.state.epoch.id)
@@ -83,6 +93,16 @@ class Core:
     def tell(self, event: Event) -> None:
         """Note what the application must know."""
         self.journal.events.append(event)
+
+    def keep_key(self, epoch: EpochId, key: EpochKey) -> None:
+        """Keep an epoch key and all that it leads back to; a bad back-link is told of once."""
+        opened = open_back_links(self.chain, {**self.epoch_keys, epoch: key})
+        for k in sorted(opened.errors.keys() - self._bad_back_links):
+            self.tell(Warned(opened.errors[k]))
+        self._bad_back_links.update(opened.errors)
+        new = {id_: key for id_, key in opened.keys.items() if id_ not in self.epoch_keys}
+        self.write(*(PutEpochKey(id_, key) for id_, key in new.items()))
+        self.epoch_keys.update(new)
 
     def set_aside(self, items: tuple[SetAside, ...]) -> None:
         """Keep changes that could not be applied."""

@@ -14,7 +14,7 @@ from billfold.store import PutEpochKey, PutMember, PutMeta, Write
 from billfold_protocol import codec, limits
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import Malformed, StoreDamaged
-from billfold_protocol.feed import Dep
+from billfold_protocol.feed import FEED_SALT_SIZE, Dep, feed_id
 from billfold_protocol.ids import EntryId, EpochId, EpochKey, FeedId, HolderId
 from billfold_protocol.membership import MembershipChain
 
@@ -22,7 +22,7 @@ FORMAT_KEY = "format"
 FORMAT = b"\x01"
 DEVICE_KEY = "device"
 HOLDER_KEY = "holder"
-FEED_KEY = "feed"
+FEED_SALT_KEY = "feed salt"
 PREVIOUS_FEED_KEY = "previous feed"
 
 
@@ -34,7 +34,13 @@ class NewReplica:
     holder: HolderId
     chain: MembershipChain
     epoch_keys: dict[EpochId, EpochKey]
-    feed: FeedId
+    feed_salt: bytes
+    """16 random bytes, by which its feed is this device's and no other's."""
+
+    @property
+    def feed(self) -> FeedId:
+        """The feed that this device is going to write."""
+        return feed_id(self.secrets.device_id, self.feed_salt)
 
     @classmethod
     def create(cls, random: RandomBytes, *, now_ms: int) -> "NewReplica":
@@ -49,7 +55,7 @@ class NewReplica:
             holder=holder,
             chain=chain,
             epoch_keys={epoch: EpochKey(key)},
-            feed=FeedId(random(16)),
+            feed_salt=random(FEED_SALT_SIZE),
         )
 
     def writes(self) -> list[Write]:
@@ -58,7 +64,7 @@ class NewReplica:
             PutMeta(FORMAT_KEY, FORMAT),
             PutMeta(DEVICE_KEY, self.secrets.encode()),
             PutMeta(HOLDER_KEY, self.holder),
-            PutMeta(FEED_KEY, self.feed),
+            PutMeta(FEED_SALT_KEY, self.feed_salt),
             *(PutMember(k, raw) for k, raw in enumerate(self.chain.raws)),
             *(PutEpochKey(epoch, key) for epoch, key in self.epoch_keys.items()),
         ]

@@ -26,8 +26,8 @@ from billfold_protocol.errors import (
     RemoteProtocolError,
     VerificationError,
 )
-from billfold_protocol.feed import Entry, Outcome, parse_entry
-from billfold_protocol.ids import EpochId, FeedId
+from billfold_protocol.feed import Dep, Entry, Outcome, parse_entry
+from billfold_protocol.ids import EntryId, EpochId, EpochKey, FeedId
 
 VerifiedEntry = Verified[Entry]
 
@@ -38,23 +38,38 @@ class Inbox:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._unopened: dict[EpochId, list[VerifiedEntry]] = {}
+        self._renewed: dict[EpochId, list[VerifiedEntry]] = {}
         self._opened: list[tuple[FeedId, tuple[bytes, ...]]] = []
 
     @property
     def unopened_count(self) -> int:
         """How many entries wait for the key of their epoch."""
-        return sum(map(len, self._unopened.values()))
+        return sum(
+            self._is_counted(entry.value)
+            for entries in self._unopened.values()
+            for entry in entries
+        )
 
-    def receive(self, raws: Iterable[bytes]) -> None:
-        """Take entries in any order, known ones too."""
+    def receive(self, raws: Iterable[bytes]) -> list[EntryId]:
+        """Take entries in any order, known ones too; return the ids of those of the own feed."""
         core = self._core
+        own: list[EntryId] = []
         for raw in raws:
             try:
                 signed = parse_entry(raw, core.wallet_id)
-                if not core.graph.has(signed.value):
+                if signed.value.feed == core.feed:
+                    own.append(signed.value.id)
+                if not core.graph.knows(signed.value):
                     self._settle(self._judge(signed))
             except BillfoldError as error:
                 core.tell(Warned(error))
+        self._apply()
+        return own
+
+    def take_back(self, entries: Iterable[VerifiedEntry]) -> None:
+        """Apply entries again that this device had stopped counting and now counts on."""
+        for entry in entries:
+            self._open(entry, self._core.epoch_keys[entry.value.epoch])
         self._apply()
 
     def chain_grew(self) -> None:
@@ -66,7 +81,12 @@ class Inbox:
         """Open what waited for the key of its epoch."""
         for epoch in [epoch for epoch in self._unopened if epoch in self._core.epoch_keys]:
             for entry in self._unopened.pop(epoch):
-                self._take(entry)
+                if self._is_counted(entry.value):
+                    self._take(entry)
+        for epoch in [epoch for epoch in self._renewed if epoch in self._core.epoch_keys]:
+            for entry in self._renewed.pop(epoch):
+                if self._is_counted(entry.value):
+                    self._core.write(_put(entry, EntryStatus.COUNTED))
         self._apply()
 
     def restore(self, *, unopened: Iterable[VerifiedEntry], excluded: Iterable[bytes]) -> None:
@@ -81,8 +101,9 @@ class Inbox:
         self.receive(excluded)
 
     def _judge(self, signed: Signed[Entry]) -> Outcome:
+        is_new = not self._core.graph.has(signed.value)
         outcome = self._core.graph.receive(signed)
-        if signed.value.feed == self._core.feed and outcome.counted:
+        if is_new and signed.value.feed == self._core.feed and outcome.counted:
             cloned = DeviceCloned(
                 "another copy of this device writes to the wallet; replace its keys"
             )
@@ -96,6 +117,8 @@ class Inbox:
             self._core.write(_put(entry, EntryStatus.EXCLUDED))
         for entry in outcome.counted:
             self._take(entry)
+        for entry in outcome.renewed:
+            self._renew(entry)
 
     def _take(self, entry: VerifiedEntry) -> None:
         """Open an entry that counts."""
@@ -106,6 +129,10 @@ class Inbox:
             core.write(_put(entry, EntryStatus.WAITING))
             return
         core.write(_put(entry, EntryStatus.COUNTED))
+        self._open(entry, key)
+
+    def _open(self, entry: VerifiedEntry, key: EpochKey) -> None:
+        core = self._core
         try:
             content = open_entry(entry, core.wallet_id, key)
         except (VerificationError, RemoteProtocolError, LimitExceeded) as error:
@@ -114,6 +141,24 @@ class Inbox:
             core.tell(Warned(error))
             return
         self._opened.append((entry.value.feed, content.changes))
+
+    def _renew(self, entry: VerifiedEntry) -> None:
+        """Keep a newer envelope of an entry that counts already, once it can be opened too."""
+        core, id_ = self._core, entry.value.id
+        for epoch, unopened in self._unopened.items():
+            if any(other.value.id == id_ for other in unopened):
+                self._unopened[epoch] = [other for other in unopened if other.value.id != id_]
+                self._take(entry)
+                return
+        if entry.value.epoch in core.epoch_keys:
+            core.write(_put(entry, EntryStatus.COUNTED))
+        else:
+            self._renewed.setdefault(entry.value.epoch, []).append(entry)
+
+    def _is_counted(self, entry: Entry) -> bool:
+        """Whether an entry still counts; a cut may have come while it waited for its key."""
+        node = self._core.graph.find(Dep(entry.feed, entry.seq, entry.id))
+        return node is not None and node.is_counted
 
     def _apply(self) -> None:
         """Apply what was opened, a run of one feed at a time."""

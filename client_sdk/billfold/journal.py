@@ -22,12 +22,20 @@ class PushDue:
     entries: tuple[tuple[EntryId, bytes], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SubscribeDue:
+    """The wallet may be subscribed to, once what was noted before is durable here."""
+
+
+Send = ClientMessage | PushDue | SubscribeDue
+
+
 @dataclass(slots=True)
 class Journal:
     """The notes, taken by the caller as a whole."""
 
     writes: list[Write] = field(default_factory=list)
-    sends: list[ClientMessage | PushDue] = field(default_factory=list)
+    sends: list[Send] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
     def appended_size(self) -> int:
@@ -44,7 +52,7 @@ class Journal:
         writes, self.writes = self.writes, []
         return writes
 
-    def take_sends(self) -> list[ClientMessage | PushDue]:
+    def take_sends(self) -> list[Send]:
         """Return the messages and forget them."""
         sends, self.sends = self.sends, []
         return sends

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from billfold.core import Core, parse_set_aside, read_entry, verified_entry
 from billfold.device import DeviceSecrets
 from billfold.document import Document, MergeKinds
-from billfold.founding import DEVICE_KEY, FEED_KEY, FORMAT, FORMAT_KEY, HOLDER_KEY
+from billfold.founding import DEVICE_KEY, FEED_SALT_KEY, FORMAT, FORMAT_KEY, HOLDER_KEY
 from billfold.store import EntryStatus, WalletState, WalletStore
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import BillfoldError, StoreDamaged, UpdateNeeded
-from billfold_protocol.feed import Dep, Entry, FeedGraph
+from billfold_protocol.feed import Dep, Entry, FeedGraph, feed_id
 from billfold_protocol.ids import DeviceId, EpochKey, FeedId, HolderId
 from billfold_protocol.membership import MembershipChain
 
@@ -50,25 +50,26 @@ def load_core(
         raise UpdateNeeded("a newer version of Billfold wrote this wallet; update to open it")
     try:
         secrets = DeviceSecrets.decode(state.meta[DEVICE_KEY])
-        feed, holder = FeedId(state.meta[FEED_KEY]), HolderId(state.meta[HOLDER_KEY])
+        feed_salt, holder = state.meta[FEED_SALT_KEY], HolderId(state.meta[HOLDER_KEY])
         chain = MembershipChain.load(state.members)
     except KeyError as error:
         raise StoreDamaged("the wallet's file lacks this device's own data") from error
     except (BillfoldError, ValueError) as error:
         raise StoreDamaged("the membership chain in the wallet's file is damaged") from error
-    wallet_id = chain.wallet_id
+    wallet_id, feed = chain.wallet_id, feed_id(secrets.device_id, feed_salt)
     quarantined = store.read_quarantined()
     set_aside = [item for stored in quarantined if (item := parse_set_aside(stored))]
     member = chain.state.members.get(secrets.device_id)
+    is_reader = member is not None and (not member.role.can_write or chain.state.is_closed)
     # What a device made before it lost the right to write is kept, but is not in the wallet.
-    is_demoted = member is not None and not member.role.can_write
-    pending = () if is_demoted else tuple(edit.change for edit in state.pending)
+    pending = () if is_reader else tuple(edit.change for edit in state.pending)
     core = Core(
         store=store,
         secrets=secrets,
         holder=holder,
         chain=chain,
         epoch_keys={epoch: EpochKey(key) for epoch, key in state.epoch_keys.items()},
+        feed_salt=feed_salt,
         feed=feed,
         graph=FeedGraph(chain, lambda dep: read_entry(store, wallet_id, dep)),
         document=Document.load(

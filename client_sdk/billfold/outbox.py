@@ -28,6 +28,7 @@ from billfold.store import (
     PutEntry,
     PutMeta,
     PutPending,
+    SetStatus,
 )
 from billfold_protocol import codec, limits
 from billfold_protocol.envelope import Content, Place
@@ -76,7 +77,7 @@ class Outbox:
         self._pending = deque(_Pending(edit.position, edit.change) for edit in pending)
         self._position = pending[-1].position if pending else 0
         self._named = named
-        self._previous = previous
+        self._opening = Opening(core.device_id, core.feed_salt, previous)
         self._unstored: list[tuple[_Pending, Sequence[Edit]]] = []
         self._unacked: dict[EntryId, Unacked] = {}
         for local in core.store.unacked(core.feed):
@@ -87,6 +88,11 @@ class Outbox:
     def pending_count(self) -> int:
         """How many edits no entry carries yet."""
         return len(self._pending)
+
+    @property
+    def pending_changes(self) -> tuple[bytes, ...]:
+        """The changes that no entry carries yet, in order."""
+        return tuple(edit.change for edit in self._pending)
 
     @property
     def unacked_count(self) -> int:
@@ -169,12 +175,6 @@ class Outbox:
         if batch:
             self._core.journal.sends.append(PushDue(tuple(batch)))
 
-    def find(self, raw: bytes) -> EntryId | None:
-        """Return the id of the unacknowledged entry with these bytes, or None."""
-        if not self._unacked:
-            return None
-        return next((id_ for id_, own in self._unacked.items() if own.raw == raw), None)
-
     def acked(self, ids: Sequence[EntryId]) -> None:
         """Take note that entries are durable on the server."""
         found = [self._unacked.pop(id_) for id_ in ids if id_ in self._unacked]
@@ -203,7 +203,7 @@ class Outbox:
         place = Place(
             feed=core.feed,
             seq=0 if head is None else head[0] + 1,
-            prev=Opening(core.device_id, self._previous) if head is None else head[1],
+            prev=self._opening if head is None else head[1],
             deps=deps,
         )
         verified = core.secrets.sealer.seal(
@@ -213,8 +213,16 @@ class Outbox:
             key=key,
             random=core.random,
         )
-        core.graph.append_own(verified, core.device_id)
+        outcome = core.graph.append_own(verified, core.device_id)
         self._unacked[verified.value.id] = Unacked(verified.value, verified.raw)
+        # What this device made before it had lost the right to write counts again by this entry.
+        core.write(
+            *(
+                SetStatus(entry.value.feed, entry.value.seq, EntryStatus.COUNTED)
+                for entry in outcome.counted
+                if entry.value.id != verified.value.id
+            )
+        )
         core.write(_put(verified.value, verified.raw))
         if deps:
             self._named.update((dep.feed, dep.seq) for dep in deps)

@@ -19,6 +19,7 @@ from billfold_protocol.errors import (
     DeviceRevoked,
     LimitExceeded,
     NotAuthorised,
+    StoreFull,
     TransportError,
 )
 from billfold_protocol.feed import Reason, Rejection
@@ -59,12 +60,18 @@ class Proposals:
         return done
 
     def next(self) -> Append | None:
-        """Return the message that carries the next entry, if one waits and none is on its way."""
+        """Return the message that carries the next entry, if one waits and none is on its way.
+
+        None also while the key of the newest epoch is on its way to this device.
+        """
         while self.is_waiting:
             proposal = self._queue[0]
             if proposal.done.done():
                 self._queue.popleft()
                 continue
+            core = self._replica().core
+            if core.member is not None and core.epoch_key is None:
+                return None
             try:
                 proposal.authored = proposal.make(self._replica().author())
             except BillfoldError as error:
@@ -122,10 +129,12 @@ class Proposals:
             done.set_exception(error)
 
 
-def _error_of(reason: Reason) -> AccessError | TransportError:
+def _error_of(reason: Reason) -> AccessError | StoreFull | TransportError:
     match reason:
         case Reason.STALE_CHAIN:
             return TransportError("other devices kept changing the membership; try again")
+        case Reason.FULL:
+            return StoreFull("the server's disk is full; try again when it has room")
         case Reason.RATE:
             return LimitExceeded("too many membership changes in this hour; try again later")
         case Reason.REVOKED | Reason.NOT_MEMBER:

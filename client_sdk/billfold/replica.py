@@ -25,7 +25,6 @@ from billfold.rebuilding import rebuild_document
 from billfold.store import (
     AppendChanges,
     DeleteMeta,
-    PutEpochKey,
     PutMember,
     PutMeta,
     ReplaceDocument,
@@ -39,7 +38,7 @@ from billfold_protocol.errors import (
     NotAuthorised,
     WalletClosed,
 )
-from billfold_protocol.feed import Vector
+from billfold_protocol.feed import Dep, Vector
 from billfold_protocol.ids import (
     DeviceId,
     EntryId,
@@ -47,7 +46,7 @@ from billfold_protocol.ids import (
     EpochKey,
     WalletId,
 )
-from billfold_protocol.key_hierarchy import open_back_links, open_wrap
+from billfold_protocol.key_hierarchy import open_wrap
 from billfold_protocol.membership import (
     Home,
     Link,
@@ -103,7 +102,12 @@ class Replica:
         )
         self._inbox = Inbox(self.core)
         self._inbox.restore(unopened=loaded.unopened, excluded=loaded.excluded)
+        self._is_set_back = self.core.is_reader
+        """Whether the document lacks what this device made and what does not count now."""
+
+        self._is_rebuild_due = False
         self._settle_cuts()
+        self._rebuild_if_needed()
 
     @property
     def wallet_id(self) -> WalletId:
@@ -190,7 +194,11 @@ class Replica:
         Args:
             room: bytes that may be pushed now, or None while there is no live subscription.
             is_bulk: whether many edits wait, so that entries may be as large as allowed.
+
+        Raises:
+            StoreDamaged: an entry is missing from the store, or damaged.
         """
+        self._rebuild_if_needed()
         if room is not None and self.core.may_write and self.core.epoch_key is not None:
             if self._outbox.in_flight_count < IN_FLIGHT_COUNT_MAX:
                 size_max = (
@@ -234,15 +242,14 @@ class Replica:
                 continue
             try:
                 epoch, key = open_wrap(core.chain, k, device, core.secrets.unwrapping_key, wrapped)
-                self._keep_keys({epoch: key})
+                core.keep_key(epoch, key)
             except BillfoldError as error:
                 core.tell(Warned(error))
         self._keys_came()
 
     def receive_entries(self, raws: Sequence[bytes]) -> None:
         """Take feed entries in any order, known ones too; an own one is thereby acknowledged."""
-        self._inbox.receive(raws)
-        self._outbox.acked([id_ for raw in raws if (id_ := self._outbox.find(raw)) is not None])
+        self._outbox.acked(self._inbox.receive(raws))
 
     def acked(self, ids: Sequence[EntryId]) -> None:
         """Take note that own entries are durable on the server."""
@@ -305,38 +312,43 @@ class Replica:
         self._keys_came()
 
     def _keys_came(self) -> None:
-        self._keep_keys({})
         self._inbox.keys_came()
         self._settle_cuts()
-
-    def _keep_keys(self, new: dict[EpochId, EpochKey]) -> None:
-        """Keep keys, and all that they lead back to."""
-        core = self.core
-        known = {**core.epoch_keys, **new}
-        found = open_back_links(core.chain, known) if new else known
-        for epoch, key in found.items():
-            if epoch not in core.epoch_keys:
-                core.write(PutEpochKey(epoch, key))
-        core.epoch_keys.update(found)
 
     def _settle_cuts(self) -> None:
         """Do what a cut asks of a device that had applied entries beyond it.
 
-        A writer vouches for them; anyone else stops counting them and rebuilds. A device that was
-        itself revoked keeps everything as it is, so that its edits can be exported.
+        A writer vouches for them; anyone else stops counting them and rebuilds, with the next
+        `prepare`. A device that was itself revoked keeps everything as it is, so that its edits
+        can be exported.
         """
         core = self.core
-        if core.member is None:
+        self._is_rebuild_due = core.is_reader
+        if not core.may_write:
             return
+        head = core.graph.vector.get(core.feed)
+        own = () if head is None else core.graph.excluded_under(Dep(core.feed, *head))
+        if self._is_set_back:
+            # The right to write has come back, and with it what was made before it was lost:
+            # the next own entry builds on that, and so does the document from now on.
+            self._is_set_back = False
+            self._inbox.take_back(own)
+            core.document.apply(self._outbox.pending_changes, feed=core.feed)
+        if core.epoch_key is not None and (own or core.graph.cut_off()):
+            self._outbox.vouch()
+
+    def _rebuild_if_needed(self) -> None:
+        """Stop showing what does not count, on a device that may not vouch for it."""
+        core = self.core
+        if not self._is_rebuild_due:
+            return
+        self._is_rebuild_due = False
         lost = core.graph.cut_off()
-        if not lost:
-            return
-        if core.may_write:
-            if core.epoch_key is not None:
-                self._outbox.vouch()
+        if not lost and (self._is_set_back or self._outbox.pending_count == 0):
             return
         core.document = rebuild_document(core, lost, self._merge_kinds)
         core.write(ReplaceDocument(core.document.save()))
+        self._is_set_back = True
         core.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
 
     def _tell_membership(self, before: MembershipState, k: int) -> None:

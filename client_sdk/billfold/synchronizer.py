@@ -36,6 +36,9 @@ from billfold_protocol.errors import (
     TransportError,
 )
 
+REFUSED_RETRY_S = 20.0
+"""How long pushes rest after the server refused one for want of room, or of rights."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
@@ -75,6 +78,9 @@ class Synchronizer:
         self._random = random
         self._server: Server | None = None
         self._conversation: Conversation | None = None
+        self._addressee: Conversation | None = None
+        """The conversation for which the next sends are prepared."""
+
         self._connection: Connection | None = None
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
         self._listeners: list[EventStream] = []
@@ -117,13 +123,15 @@ class Synchronizer:
 
     def connect(self, server: Server) -> None:
         """Stay connected to a server until told otherwise."""
-        if self._dialling is not None and self._server == server:
+        is_dialling = self._dialling is not None and not self._dialling.done()
+        if is_dialling and self._server == server:
             self._hurry.set()
             return
         self._server = server
         if self._dialling is not None:
             self._dialling.cancel()
         self._dialling = asyncio.create_task(self._stay_connected())
+        self._dialling.add_done_callback(_report_failure)
 
     async def disconnect(self) -> None:
         """Go offline."""
@@ -179,11 +187,14 @@ class Synchronizer:
             self.tell(event)
 
     def _room(self) -> int | None:
+        self._addressee = self._conversation
         return None if self._conversation is None else self._conversation.push_room
 
     def _send(self, sends: Sends) -> None:
-        if self._conversation is not None:
-            self._conversation.send_due(sends)
+        conversation = self._conversation
+        # What was meant for a connection that is no more is said again on the next.
+        if conversation is not None and conversation is self._addressee:
+            conversation.send_due(sends)
             self._flush()
         else:
             self.replica.resend()
@@ -247,6 +258,7 @@ class Synchronizer:
         )
         self._conversation = conversation
         sending = asyncio.create_task(self._send_frames(connection, self._outgoing))
+        retrying = asyncio.create_task(self._retry_refused(conversation))
         try:
             while True:
                 frame = await connection.receive()
@@ -266,9 +278,18 @@ class Synchronizer:
             self._conversation = self._connection = None
             self.replica.resend()
             sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+            retrying.cancel()
+            await asyncio.gather(sending, retrying, return_exceptions=True)
             await asyncio.shield(connection.close())
             self._committer.wake()
+
+    async def _retry_refused(self, conversation: Conversation) -> None:
+        """Push again now and then what the server had no room for."""
+        while True:
+            await asyncio.sleep(REFUSED_RETRY_S)
+            if conversation.is_refused:
+                conversation.try_again()
+                self._committer.wake()
 
     async def _send_frames(self, connection: Connection, outgoing: asyncio.Queue[bytes]) -> None:
         """Send in order, at the pace of the connection; an empty frame ends it."""
@@ -305,3 +326,10 @@ class Synchronizer:
                         raise error
                     case _:
                         pass
+
+
+def _report_failure(task: asyncio.Task[None]) -> None:
+    """Let a fault of ours be seen at once: the task that stays connected does not end by itself."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        task.get_loop().call_exception_handler({"message": "syncing failed", "exception": error})

@@ -147,9 +147,9 @@ class Wallet:
             raise InputError("linking takes either a code or a way to show one")
         directory, address = Path(path), normalise_address(server)
         lock = WalletLock(directory)
+        way = transport or WebSocketTransport()
         try:
             SqlCipherStore.require_absent(directory)
-            way = transport or WebSocketTransport()
             fresh = NewReplica.create(secrets.token_bytes, now_ms=_now_ms())
             newcomer = Newcomer(way, fresh.secrets, name=name, random=secrets.token_bytes)
             if code is not None:
@@ -159,13 +159,15 @@ class Wallet:
                 joined = await newcomer.by_qr(address, show)
         except BaseException:
             lock.release()
+            if transport is None:
+                await way.close()
             raise
         replica = NewReplica(
             secrets=fresh.secrets,
             holder=joined.welcome.holder,
             chain=joined.chain,
             epoch_keys=joined.epoch_keys,
-            feed=fresh.feed,
+            feed_salt=fresh.feed_salt,
         )
         where = Server(address=joined.welcome.address)
         store = await asyncio.to_thread(_create_store, directory, unlock, replica, where, lock)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from billfold.cli.exit_codes import ExitCode
 from billfold.cli.wire import JsonObject
 from billfold_protocol.errors import InputError
 
@@ -96,3 +97,5 @@ class Answer:
 
     result: JsonObject
     attachment: bytes = field(default=b"", repr=False)
+    exit_code: ExitCode = ExitCode.DONE
+    """What the process ends with, where nothing failed."""

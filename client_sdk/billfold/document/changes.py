@@ -17,7 +17,6 @@ from billfold.document.columns import (
     encode_unsigned,
     read_signed,
     read_unsigned,
-    value_sizes,
 )
 from billfold.document.limits import (
     ACTOR_SIZE,
@@ -32,8 +31,6 @@ from billfold.document.limits import (
 )
 from billfold.document.operations import (
     COLUMNS,
-    VALUE,
-    VALUE_METADATA,
     Operations,
     read_operations,
 )
@@ -104,18 +101,7 @@ def parse_change(raw: bytes, size_max: int = CHANGE_SIZE_MAX) -> ParsedChange:
     if not 1 <= start_counter <= OPERATION_COUNTER_MAX - CHANGE_OPERATION_COUNT_MAX or not seq:
         raise Malformed("A change's counters are out of range.")
     operations = read_operations(columns, actors, seq, start_counter)
-    sizes = (operations.row_count, len(columns.get(VALUE, b"")))
-    if value_sizes(columns.get(VALUE_METADATA, b"")) != sizes:
-        raise Malformed("A change's values do not have the size that it announces.")
-    return ParsedChange(
-        raw=raw,
-        hash=change_hash,
-        actor=actor,
-        seq=seq,
-        start_counter=start_counter,
-        dependencies=dependencies,
-        operations=operations,
-    )
+    return ParsedChange(raw, change_hash, actor, seq, start_counter, dependencies, operations)
 
 
 def hash_of(raw: bytes) -> bytes:

@@ -7,18 +7,20 @@ size, so everything here adds counts up without expanding them.
 Spec: 40-wallet-document.md
 """
 
+import struct
 from collections.abc import Iterator
+from enum import Enum
 from functools import lru_cache
 from typing import Final
 
 from billfold.document.limits import CHANGE_OPERATION_COUNT_MAX
+from billfold.document.values import Scalar
 from billfold_protocol.errors import LimitExceeded, Malformed, Quarantined
 
 _INTEGER_BITS: Final = 64
 FIRST_LONG_BYTE: Final = 0x80
 """In LEB128, bytes from this one on say that another follows."""
 
-_CACHE_SIZE: Final = 4_096
 _FEW: Final = 4
 """Bytes of a column that is worth remembering with what it expands to."""
 
@@ -30,9 +32,18 @@ SET: Final = 1
 DELETE: Final = 3
 MAKE_TEXT: Final = 4
 _ACTIONS: Final = frozenset({SET, DELETE, MAKE_TEXT})
+_COUNTS: Final = frozenset({0, 1})
 _VALUE_TYPE_MAX: Final = 7
-_SIZES: Final = {0: 0, 1: 0, 2: 0, 5: 8}
+_INTEGER: Final = 4
+_FLOAT: Final = 5
+_TEXT: Final = 6
+_BYTES: Final = 7
+_SIZES: Final = {0: 0, 1: 0, 2: 0, _FLOAT: 8}
 """Bytes of null, false, true and floating-point numbers; other values have any size."""
+
+_EMPTY: Final[dict[int, Scalar]] = {0: None, 1: False, 2: True, _TEXT: "", _BYTES: b""}
+_INTEGER_SIZE_MAX: Final = 10
+"""Bytes of a number that may not fit into 64 bits."""
 
 
 def read_unsigned(data: bytes, position: int) -> tuple[int, int]:
@@ -74,8 +85,12 @@ def read_signed(data: bytes, position: int) -> tuple[int, int]:
     Raises:
         Malformed: the bytes end, or the number has more than 64 bits.
     """
+    size = len(data)
+    if position < size and data[position] < FIRST_LONG_BYTE:
+        value = data[position]
+        return (value - FIRST_LONG_BYTE if value & 0x40 else value), position + 1
     value = shift = 0
-    while position < len(data) and shift < _INTEGER_BITS:
+    while position < size and shift < _INTEGER_BITS:
         byte = data[position]
         position += 1
         value |= (byte & 0x7F) << shift
@@ -118,59 +133,90 @@ def read_actions(column: bytes) -> bytes:
         Quarantined: one of them has no place in a wallet document.
         LimitExceeded: there are too many.
     """
-    return _few_actions(column) if len(column) <= _FEW else _actions(column)
+    return _few_bytes(column, _ACTIONS) if len(column) <= _FEW else _bytes(column, _ACTIONS)
 
 
-@lru_cache(64)  # Few, because even a short column may stand for very many operations.
-def _few_actions(column: bytes) -> bytes:
-    return _actions(column)
-
-
-def _actions(column: bytes) -> bytes:
-    parts: list[bytes] = []
-    for count, action in runs(column):
-        if action is None or action not in _ACTIONS:
-            raise Quarantined("A change does something that has no place in a wallet document.")
-        parts.append(bytes((action,)) * count)
-    return b"".join(parts)
-
-
-@lru_cache(_CACHE_SIZE)
-def predecessor_counts(column: bytes) -> tuple[int, int]:
-    """Return a predecessor-count column's rows, and how many superseded operations it announces.
+def read_predecessor_counts(column: bytes) -> bytes:
+    """Return how many operations each one supersedes, one byte each.
 
     Raises:
         Malformed: the column is cut short.
-        LimitExceeded: there are more than a change may have operations.
+        Quarantined: one supersedes several, which nothing in a wallet document does.
+        LimitExceeded: there are too many.
     """
-    rows = total = 0
+    return _few_bytes(column, _COUNTS) if len(column) <= _FEW else _bytes(column, _COUNTS)
+
+
+@lru_cache(64)  # Few, because even a short column may stand for very many operations.
+def _few_bytes(column: bytes, allowed: frozenset[int]) -> bytes:
+    return _bytes(column, allowed)
+
+
+def _bytes(column: bytes, allowed: frozenset[int]) -> bytes:
+    parts: list[bytes] = []
     for count, value in runs(column):
-        rows += count
-        total += count * (value or 0)
-    if total > CHANGE_OPERATION_COUNT_MAX:
-        raise LimitExceeded("A change supersedes more operations than are taken in.")
-    return rows, total
+        if value is None or value not in allowed:
+            raise Quarantined("A change does something that has no place in a wallet document.")
+        parts.append(bytes((value,)) * count)
+    return b"".join(parts)
 
 
-@lru_cache(_CACHE_SIZE)
-def value_sizes(column: bytes) -> tuple[int, int]:
-    """Return how many values a value-metadata column announces, and of how many bytes in all.
+class Unread(Enum):
+    """Stands for a value that is left to the library to read."""
+
+    VALUE = "value"
+
+
+def read_values(metadata: bytes, column: bytes) -> list[Scalar | Unread]:
+    """Return the value of each row.
+
+    Args:
+        metadata: the column of their types and sizes.
+        column: the values themselves.
 
     Raises:
-        Malformed: the column is cut short, or a value has a size that its type cannot have.
+        Malformed: a column is cut short, or a value has a size that its type cannot have.
         Quarantined: a value is a counter or of another type that no field has.
         LimitExceeded: there are too many values.
     """
-    rows = total = 0
-    for count, metadata in runs(column):
-        kind, size = (metadata or 0) & 0x0F, (metadata or 0) >> 4
+    values: list[Scalar | Unread] = []
+    position = 0
+    for count, held in runs(metadata):
+        if held is None:
+            raise Malformed("A change holds a value without a type.")
+        kind, size = held & 0x0F, held >> 4
         if kind > _VALUE_TYPE_MAX:
             raise Quarantined("A change holds a kind of value that no field has.")
-        if metadata is None or size != _SIZES.get(kind, size):
+        if size != _SIZES.get(kind, size) or position + count * size > len(column):
             raise Malformed("A change holds a value of a size that it cannot have.")
-        rows += count
-        total += count * size
-    return rows, total
+        if not size:
+            values.extend([_EMPTY.get(kind, Unread.VALUE)] * count)
+            continue
+        for _ in range(count):
+            end = position + size
+            values.append(_value(kind, column[position:end]))
+            position = end
+    if position != len(column):
+        raise Malformed("A change's values do not have the size that it announces.")
+    return values
+
+
+def _value(kind: int, data: bytes) -> Scalar | Unread:
+    """Return a value that can be read in one way only."""
+    if kind == _TEXT:
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            return Unread.VALUE
+    if kind == _BYTES:
+        return data
+    if kind == _FLOAT:
+        number: float = struct.unpack("<d", data)[0]
+        return number
+    if kind == _INTEGER and len(data) < _INTEGER_SIZE_MAX:
+        value, end = read_signed(data, 0)
+        return value if end == len(data) else Unread.VALUE
+    return Unread.VALUE
 
 
 def read_texts(column: bytes) -> list[str | None]:

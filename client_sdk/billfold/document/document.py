@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from billfold.document.causality import Unseen, check_causes
 from billfold.document.changes import ParsedChange
 from billfold.document.edits import Edit
-from billfold.document.engine import Engine, TextObject
+from billfold.document.engine import Engine
 from billfold.document.history import HistoryItem, field_history, revert_change, revert_field
 from billfold.document.identifiers import check_record_id, field_key, record_id
 from billfold.document.intake import Intake, SetAside
 from billfold.document.limits import ACTOR_SIZE, BATCH_COUNT_MAX
 from billfold.document.merge_kinds import MergeKinds, base_merge_kinds
-from billfold.document.operations import OperationId
 from billfold.document.plan import Plan
 from billfold.document.values import Conflict, FieldState, RecordView
 from billfold.document.view import Touched, View
@@ -162,12 +162,14 @@ class Document:
         if not touched:
             return None
         try:
-            puts = [(field_key(*write[:3]), write[3]) for write in plan.writes]
+            puts = [
+                (field_key(record, field, plan.tag), value) for record, field, value in plan.writes
+            ]
             made = self._engine.commit(puts, plan.deletes, plan.splices)
             self._intake.note_own(made.hash, made.last_counter, self.actor, made.seq)
-            self._view.write(plan.writes, plan.removals, (made.first_counter, self.actor))
-            if plan.splices:
-                self._view.refresh(self._engine, [splice.key for splice in plan.splices], ())
+            first = made.first_counter, self.actor
+            self._view.write(plan.tag, plan.writes, plan.removals, first)
+            self._view.read_notes(self._engine, [splice.key for splice in plan.splices])
             self._engine.keep([made.raw])
         except BaseException:
             # Also after an interrupt: no change may be in the document that nobody was given.
@@ -189,8 +191,8 @@ class Document:
         hashes: list[bytes] = []
         aside: list[SetAside] = []
         refused: list[bytes] = []
-        keys: set[str] = set()
-        texts: set[OperationId] = set()
+        touched: set[Touched] = set()
+        notes: set[str] = set()
         try:
             for start in range(0, len(changes), BATCH_COUNT_MAX):
                 for raw in changes[start : start + BATCH_COUNT_MAX]:
@@ -203,9 +205,9 @@ class Document:
                         aside.append(received)
                 for change in self._drain(aside):
                     hashes.append(change.hash)
-                    keys.update(change.operations.keys)
-                    texts.update(change.operations.edited_texts)
-            touched = self._view.refresh(self._engine, keys, texts) if hashes else set()
+                    touched |= self._view.take_in(self._engine, change.operations)
+                    notes.update(self._view.note_keys_of(change.operations))
+            touched |= self._view.read_notes(self._engine, notes)
         except BaseException:
             self._engine.rebuild()
             self._reread()
@@ -322,14 +324,15 @@ class Document:
                 if not failed:
                     return done
                 continue
-            check = partial(self._check, batch.changes)
+            check = partial(check_causes, self._engine, self._view, batch.changes)
             try:
                 self._engine.apply(
                     [change.raw for change in batch.changes], set(batch.heads), check
                 )
-            except _Refused as refusal:
+            except Unseen as refusal:
                 self._intake.give_back(batch.without(refusal.change))
-                aside.extend(self._intake.stop(refusal.change, Quarantined(str(refusal))))
+                reason = Quarantined(str(refusal))
+                aside.extend(self._intake.stop(refusal.change, reason))
                 continue
             except PeerPoison as error:
                 if len(batch.changes) == 1:
@@ -346,39 +349,11 @@ class Document:
             done.extend(batch.changes)
             count_max = min(2 * count_max, BATCH_COUNT_MAX)
 
-    def _check(self, changes: Sequence[ParsedChange]) -> None:
-        """Check that changes act only on what their authors had seen.
-
-        Else what they do would depend on what has arrived before them.
-        """
-        for change in changes:
-            operations = change.operations
-            for key in operations.deletes:
-                entry = self._engine.get(key, change.dependencies)
-                if entry is None or isinstance(entry[0], TextObject):
-                    raise _Refused("A change deletes a value that its author had not seen.", change)
-            self._view.learn_notes(operations.made_texts)
-            for text, characters in operations.edited_texts.items():
-                key = self._view.note_key_of(text) or ""
-                entry = self._engine.get(key, change.dependencies)
-                if entry is None or not isinstance(entry[0], TextObject):
-                    raise _Refused("A change edits a note that its author had not seen.", change)
-                if not characters <= self._engine.characters(text, change.dependencies):
-                    raise _Refused("A change builds on a character not in the note.", change)
-
     def _reread(self) -> None:
         """Make what is in memory anew from the document."""
         self._intake.reset(self._engine.index(), self._engine.heads)
         self._view.rebuild(self._engine)
         self._state_hash = None
-
-
-class _Refused(Quarantined):
-    """Carries the change that is refused."""
-
-    def __init__(self, message: str, change: ParsedChange) -> None:
-        super().__init__(message)
-        self.change = change
 
 
 def _check_actor(actor: bytes) -> None:

@@ -10,11 +10,11 @@ Spec: 40-wallet-document.md
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from automerge import core
 
-from billfold.document.columns import encode_unsigned, read_unsigned
+from billfold.document.columns import FIRST_LONG_BYTE, encode_unsigned, read_unsigned
 from billfold.document.limits import ACTOR_SIZE, CHANGE_SIZE_MAX, TAIL_SIZE_MAX
 from billfold.document.operations import OperationId
 from billfold.document.values import Scalar
@@ -27,6 +27,10 @@ from billfold_protocol.errors import (
 )
 
 _Result = TypeVar("_Result")
+
+_ACTOR_START: Final = 2
+_ACTOR_END: Final = _ACTOR_START + ACTOR_SIZE
+"""Where the actor is in the name of an operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,11 @@ class Engine:
         """Return what stands at a key, now or at these heads."""
         found = self._document.get(core.ROOT, key, None if at is None else list(at))
         return None if found is None else _entry(found)
+
+    def operation_at(self, key: str, heads: list[bytes]) -> OperationId | None:
+        """Return the operation that put the value at a key, at these heads; None without one."""
+        found = self._document.get(core.ROOT, key, heads)
+        return None if found is None or not isinstance(found[0], tuple) else causal_order(found[1])
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
         """Yield every key with what stands there.
@@ -288,16 +297,13 @@ def operation_name(counter: int, actor: bytes) -> bytes:
     return b"\x10" + bytes((len(actor),)) + actor + b"\x00" + encode_unsigned(counter)
 
 
-def author_of(operation: bytes) -> bytes:
-    """Return the actor of the operation that the library names by these bytes."""
-    # One byte of kind, one of size, the actor, its index in this document, the counter.
-    return operation[2 : 2 + ACTOR_SIZE]
-
-
 def causal_order(operation: bytes) -> OperationId:
     """Return (counter, actor) of an operation: of two concurrent values the greater is shown."""
-    _, position = read_unsigned(operation, 2 + ACTOR_SIZE)
-    return read_unsigned(operation, position)[0], author_of(operation)
+    # One byte of kind, one of size, the actor, its index in this document, the counter.
+    position = _ACTOR_END
+    while operation[position] >= FIRST_LONG_BYTE:
+        position += 1
+    return read_unsigned(operation, position + 1)[0], operation[_ACTOR_START:_ACTOR_END]
 
 
 def _entry(found: tuple[object, bytes]) -> Entry | None:

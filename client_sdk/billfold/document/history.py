@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from billfold.document.changes import ParsedChange, parse_change
 from billfold.document.edits import Edit, EditText, FieldEdit, RemoveField, Trash
-from billfold.document.engine import Engine, TextObject, author_of, causal_order
+from billfold.document.engine import Engine, TextObject, causal_order
 from billfold.document.identifiers import (
     NOTES,
     field_key,
@@ -93,7 +93,7 @@ def revert_field(engine: Engine, view: View, record: str, field: str) -> list[Ed
     if not items:
         raise NotFound("This field has no history.")
     live = view.live(record, field)
-    author = author_of(live[0][2]) if live else None
+    author = live[0][2][1] if live else None
     shown = [item for item in items if item.is_current and author in {None, item.actor}]
     change = _find(engine, (shown or items)[-1].change)
     return [_before(engine, view, change, record, field)]

@@ -1,15 +1,13 @@
 """Names inside a wallet document: record ids, and the keys under which fields and notes stand.
 
 A field's key is written once and never overwritten: `<record id>/<field>#<tag>`, where the tag
-says when it was written and proves which change wrote it. A note's key is
-`<record id>/notes/<text id>`, where the text id proves the same. So no two changes can put one key,
-by chance or on purpose.
+says when it was written and by which change. A note's key is `<record id>/notes/<text id>`, where
+the text id proves the same. So no two changes can put one key, by chance or on purpose.
 
 Spec: 40-wallet-document.md
 """
 
 import base64
-import binascii
 import hashlib
 import re
 from functools import lru_cache
@@ -18,15 +16,14 @@ from typing import Final
 from billfold.document.limits import (
     FIELD_NAME_LENGTH_MAX,
     RECORD_ID_SIZE,
-    TAG_LENGTH,
-    TAG_PROOF_SIZE,
+    TAG_LENGTH_MAX,
+    TAG_LENGTH_MIN,
     TAG_TIME_MAX_MS,
     TAG_TIME_SIZE,
 )
 from billfold_protocol.errors import InputError
 
 RECORD_ID_LABEL: Final = b"billfold/v1/record-id"
-FIELD_TAG_LABEL: Final = b"billfold/v1/field-tag"
 NOTE_ID_LABEL: Final = b"billfold/v1/note-id"
 NOTES: Final = "notes"
 """The field name that notes take; no ordinary field may have it or begin with it and a slash."""
@@ -35,10 +32,9 @@ _FIELD_CHARACTERS: Final = r"[^#\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 # It ends in a character whose two lowest bits, beyond the 128, are zero.
 _RECORD: Final = r"[a-z2-7]{25}[aeimquy4]"
 _FIELD: Final = rf"{_FIELD_CHARACTERS}{{1,{FIELD_NAME_LENGTH_MAX}}}"
-_TAG: Final = rf"[A-Za-z0-9+/]{{{TAG_LENGTH}}}"
-# The time has a whole number of groups of 24 bits, so that both parts stand for themselves.
+# Loose, because only the change that it names can put it, and only what was put can be deleted.
+_TAG: Final = rf"[A-Za-z0-9_-]{{{TAG_LENGTH_MIN},{TAG_LENGTH_MAX}}}"
 _TAG_TIME_LENGTH: Final = TAG_TIME_SIZE * 8 // 6
-assert TAG_TIME_SIZE % 3 == 0
 
 _RECORD_ID = re.compile(_RECORD)
 _FIELD_NAME = re.compile(_FIELD)
@@ -87,7 +83,7 @@ def check_record_id(record: str) -> None:
     Raises:
         InputError: it is not.
     """
-    if type(record) is not str or _RECORD_ID.fullmatch(record) is None:
+    if type(record) is not str or not _is_record_id(record):
         raise InputError("A record id is 26 characters of a to z and 2 to 7, in lower case.")
 
 
@@ -100,14 +96,11 @@ def check_field_name(field: str) -> None:
     Raises:
         InputError: it may not.
     """
-    if type(field) is not str or _FIELD_NAME.fullmatch(field) is None:
-        raise InputError(
-            f"A field name has 1 to {FIELD_NAME_LENGTH_MAX} characters and no '#' or line break.",
-        )
-    if field[0] == "/" or field[-1] == "/" or "//" in field:
-        raise InputError("A slash in a field name stands between two parts that are not empty.")
-    if field == NOTES or field.startswith(NOTES + "/"):
-        raise InputError("The field 'notes' holds long text: edit it as a note.")
+    if type(field) is not str:
+        raise InputError("A field's name is text.")
+    reason = _field_name_fault(field)
+    if reason is not None:
+        raise InputError(reason)
 
 
 def field_key(record: str, field: str, tag: str) -> str:
@@ -120,24 +113,26 @@ def note_key(record: str, actor: bytes, seq: int) -> str:
     return f"{record}/{NOTES}/{text_of(_proof(NOTE_ID_LABEL, actor, seq, record)[:RECORD_ID_SIZE])}"
 
 
-def field_tag(time_ms: int, actor: bytes, seq: int, record: str, field: str) -> str:
-    """Return the tag of the value that a change writes to a field.
+def change_tag(time_ms: int, actor: bytes, seq: int) -> str:
+    """Return the tag of every value that a change writes.
 
     Args:
         time_ms: moved to the nearest time that fits: time is advisory.
         actor: the change's author, 16 bytes.
         seq: the change's number, from 1.
-        record: the record's id.
-        field: the field's name.
     """
     time = min(max(time_ms, 0), TAG_TIME_MAX_MS).to_bytes(TAG_TIME_SIZE, "big")
-    return _base64(time) + _tag_proof(actor, seq, record, field)
+    return _base64(time) + change_mark(actor, seq)
 
 
-def is_own_field_key(parts: FieldKey, actor: bytes, seq: int) -> bool:
-    """Tell whether a field's key is one that this change may put."""
-    record, field, tag = parts
-    return tag[_TAG_TIME_LENGTH:] == _tag_proof(actor, seq, record, field)
+def change_mark(actor: bytes, seq: int) -> str:
+    """Return what the tags of a change have after their time; no other change's tags have it."""
+    return f"{seq:x}{_text_of_actor(actor)}"
+
+
+def has_mark(tag: str, mark: str) -> bool:
+    """Tell whether a tag is one that the change with this mark may write."""
+    return tag[_TAG_TIME_LENGTH:] == mark
 
 
 def is_own_note_key(key: str, actor: bytes, seq: int) -> bool:
@@ -164,7 +159,7 @@ def record_of_note_key(key: str) -> str | None:
 
 def time_of_tag(tag: str) -> int:
     """Return the time in milliseconds since 1970 that a tag claims."""
-    return int.from_bytes(binascii.a2b_base64(tag[:_TAG_TIME_LENGTH]), "big")
+    return int.from_bytes(base64.urlsafe_b64decode(tag[:_TAG_TIME_LENGTH]), "big")
 
 
 def text_of(raw: bytes) -> str:
@@ -172,12 +167,30 @@ def text_of(raw: bytes) -> str:
     return base64.b32encode(raw).decode("ascii").rstrip("=").lower()
 
 
-def _tag_proof(actor: bytes, seq: int, record: str, field: str) -> str:
-    return _base64(_proof(FIELD_TAG_LABEL, actor, seq, f"{record}/{field}")[:TAG_PROOF_SIZE])
+@lru_cache(4_096)
+def _is_record_id(record: str) -> bool:
+    return _RECORD_ID.fullmatch(record) is not None
+
+
+@lru_cache(4_096)
+def _field_name_fault(field: str) -> str | None:
+    """Return why a field may not have this name, or None if it may."""
+    if _FIELD_NAME.fullmatch(field) is None:
+        return f"A field name has 1 to {FIELD_NAME_LENGTH_MAX} characters and no '#' or line break."
+    if field[0] == "/" or field[-1] == "/" or "//" in field:
+        return "A slash in a field name stands between two parts that are not empty."
+    if field == NOTES or field.startswith(NOTES + "/"):
+        return "The field 'notes' holds long text: edit it as a note."
+    return None
+
+
+@lru_cache(1_024)
+def _text_of_actor(actor: bytes) -> str:
+    return _base64(actor)
 
 
 def _base64(raw: bytes) -> str:
-    return binascii.b2a_base64(raw, newline=False).decode("ascii")
+    return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")
 
 
 def _proof(label: bytes, actor: bytes, seq: int, name: str) -> bytes:

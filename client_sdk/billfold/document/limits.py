@@ -14,11 +14,9 @@ RECORD_ID_LENGTH: Final = 26
 
 TAG_TIME_SIZE: Final = 6
 TAG_TIME_MAX_MS: Final = 2 ** (8 * TAG_TIME_SIZE) - 1
-TAG_PROOF_SIZE: Final = 9
-"""Bytes of a hash that only the change that writes a key can have."""
-
-TAG_LENGTH: Final = 20
-"""Characters of a tag: time and proof in base64."""
+TAG_LENGTH_MIN: Final = 31
+TAG_LENGTH_MAX: Final = 44
+"""Characters of a tag: 8 of time, 1 to 14 of the change's number, 22 of its feed."""
 
 FIELD_NAME_LENGTH_MAX: Final = 128
 VALUE_SIZE_MAX: Final = 64 * 1024
@@ -57,4 +55,6 @@ assert RECORD_ID_SIZE * 8 <= RECORD_ID_LENGTH * 5
 assert VALUE_SIZE_MAX <= CHANGE_SIZE_MAX <= CHANGE_INFLATED_SIZE_MAX
 assert CHANGE_SIZE_MAX <= PENDING_SIZE_MAX
 assert EDIT_COUNT_MAX <= CHANGE_OPERATION_COUNT_MAX < OPERATION_COUNTER_MAX
-assert (TAG_TIME_SIZE + TAG_PROOF_SIZE) * 8 == TAG_LENGTH * 6
+assert TAG_TIME_SIZE * 8 % 6 == 0
+assert TAG_LENGTH_MIN == TAG_TIME_SIZE * 8 // 6 + 1 + -(-ACTOR_SIZE * 8 // 6)
+assert TAG_LENGTH_MIN - 1 + -(-OPERATION_COUNTER_MAX.bit_length() // 4) == TAG_LENGTH_MAX

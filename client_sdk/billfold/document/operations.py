@@ -14,15 +14,24 @@ from billfold.document.columns import (
     DELETE,
     MAKE_TEXT,
     SET,
-    predecessor_counts,
+    Unread,
     read_actions,
     read_deltas,
     read_flags,
     read_numbers,
+    read_predecessor_counts,
     read_texts,
     read_unsigned,
+    read_values,
 )
-from billfold.document.identifiers import is_own_field_key, is_own_note_key, parse_field_key
+from billfold.document.identifiers import (
+    FieldKey,
+    change_mark,
+    has_mark,
+    is_own_note_key,
+    parse_field_key,
+)
+from billfold.document.values import Scalar
 from billfold_protocol.errors import Malformed, Quarantined
 
 OBJECT_ACTOR: Final = 0x01
@@ -47,8 +56,27 @@ _TEXT_COLUMNS: Final = frozenset(
     {OBJECT_ACTOR, OBJECT_COUNTER, ELEMENT_ACTOR, ELEMENT_COUNTER},
 )
 
+_COUNT_OF_ACTION: Final = bytes(1 if action == DELETE else 0 for action in range(256))
+
 OperationId = tuple[int, bytes]
 """An operation's counter and actor; it also names the object or character that it made."""
+
+
+class Put(NamedTuple):
+    """A value that a change writes."""
+
+    place: FieldKey
+    value: Scalar | Unread
+    operation: OperationId
+
+
+class Delete(NamedTuple):
+    """A value that a change supersedes."""
+
+    key: str
+    place: FieldKey
+    operation: OperationId
+    """The one that put the value, as the change says; its author must have seen it."""
 
 
 class Operations(NamedTuple):
@@ -56,11 +84,10 @@ class Operations(NamedTuple):
 
     row_count: int
     keys: tuple[str, ...]
-    """The distinct keys that it puts or deletes."""
+    """The keys that it puts or deletes, none of them twice."""
 
-    deletes: tuple[str, ...]
-    """Those of them that it deletes; its author must have seen them."""
-
+    puts: tuple[Put, ...]
+    deletes: tuple[Delete, ...]
     made_texts: Mapping[OperationId, str]
     """The notes that it makes, and their keys."""
 
@@ -87,62 +114,97 @@ def read_operations(
         Quarantined: an operation has no place in a wallet document.
         LimitExceeded: there are too many.
     """
-    actions = read_actions(columns.get(ACTION, b""))
-    predecessor_rows, predecessors = predecessor_counts(columns.get(PREDECESSOR_COUNT, b""))
-    if predecessor_rows != len(actions):
+    read = columns.get
+    actions = read_actions(read(ACTION, b""))
+    count = len(actions)
+    counts = read_predecessor_counts(read(PREDECESSOR_COUNT, b""))
+    values = read_values(read(VALUE_METADATA, b""), read(VALUE, b""))
+    if len(counts) != count or len(values) != count:
         raise Malformed("A change's columns differ in length.")
-    texts = read_texts(columns.get(KEY, b""))
-    if not _TEXT_COLUMNS.isdisjoint(columns):
-        reader = _TextReader(columns, actors, start, actions, predecessors)
-        texts = reader.read(texts)
-        rows = [row for row, text in enumerate(texts) if text is not None]
-        edited = reader.edited_texts
-        predecessors = reader.predecessor_count
-    else:
-        inserts = columns.get(INSERT, b"")
-        if inserts and read_unsigned(inserts, 0) != (len(actions), len(inserts)):
-            raise Quarantined("A change inserts where there is nothing to insert into.")
-        rows = list(range(len(actions)))
-        edited = {}
-    if len(texts) != len(actions):
-        raise Malformed("A change's columns differ in length.")
-    deletes, made = _read_keys([(row, texts[row], actions[row]) for row in rows], actors[0], seq)
-    if predecessors != len(deletes):
+    # A deletion supersedes the one operation that put what it deletes; nothing else does.
+    if counts != actions.translate(_COUNT_OF_ACTION):
         raise Quarantined("A change does not delete what it says.")
-    made_texts = {(start + row, actors[0]): key for row, key in made.items()}
-    for item in made_texts:
-        # A note's own change may edit it at once; there is nothing of it to have seen.
-        if edited.pop(item, None):
-            raise Quarantined("A change edits characters that are not in the note.")
-    keys = tuple([key for row in rows if (key := texts[row]) is not None])
-    return Operations(len(actions), keys, tuple(deletes), made_texts, edited)
+    superseded = _names(
+        read_deltas(read(PREDECESSOR_COUNTER, b"")),
+        read_numbers(read(PREDECESSOR_ACTOR, b"")),
+        actors,
+    )
+    if len(superseded) != counts.count(1):
+        raise Malformed("A change's columns differ in length.")
+    texts = read_texts(read(KEY, b""))
+    edited: dict[OperationId, frozenset[OperationId]] = {}
+    if not _TEXT_COLUMNS.isdisjoint(columns):
+        reader = _TextReader(columns, actors, start, actions, superseded)
+        texts = reader.read(texts)
+        edited = reader.edited_texts
+    else:
+        inserts = read(INSERT, b"")
+        if inserts and read_unsigned(inserts, 0) != (count, len(inserts)):
+            raise Quarantined("A change inserts where there is nothing to insert into.")
+        if len(texts) != count:
+            raise Malformed("A change's columns differ in length.")
+        if None in texts:
+            raise Quarantined("A change says nothing about a key.")
+    return _read_keys(_Rows(texts, actions, values, superseded), (actors[0], seq, start), edited)
+
+
+class _Rows(NamedTuple):
+    """The columns of a change, row by row."""
+
+    keys: list[str | None]
+    """None in rows about a note's characters."""
+
+    actions: bytes
+    values: list[Scalar | Unread]
+    superseded: list[OperationId]
+    """What the deletions among them delete."""
 
 
 def _read_keys(
-    rows: Sequence[tuple[int, str | None, int]],
-    actor: bytes,
-    seq: int,
-) -> tuple[list[str], dict[int, str]]:
-    """Check what rows do to keys; return the deleted keys, and those of notes made, by row."""
-    keys: set[str] = set()
-    deletes: list[str] = []
-    made: dict[int, str] = {}
-    for row, key, action in rows:
-        if key is None or key in keys:
-            raise Quarantined("A change says two things about one key, or nothing.")
-        keys.add(key)
-        parts = parse_field_key(key)
+    rows: _Rows,
+    change: tuple[bytes, int, int],
+    edited: dict[OperationId, frozenset[OperationId]],
+) -> Operations:
+    """Check what rows do to keys.
+
+    Args:
+        rows: all rows of the change.
+        change: its author, its number, and the counter of its first operation.
+        edited: the notes that it edits.
+    """
+    actor, seq, start = change
+    mark = change_mark(actor, seq)
+    puts: list[Put] = []
+    deletes: list[Delete] = []
+    made: dict[OperationId, str] = {}
+    superseded = iter(rows.superseded)
+    columns = zip(rows.keys, rows.actions, rows.values, strict=True)
+    for counter, (key, action, value) in enumerate(columns, start):
+        if key is None:
+            if action == DELETE:
+                next(superseded)
+            continue
+        place = parse_field_key(key)
         if action == MAKE_TEXT:
             if not is_own_note_key(key, actor, seq):
                 raise Quarantined("A change makes a note under a key that is not its own.")
-            made[row] = key
-        elif parts is None:
+            made[counter, actor] = key
+        elif place is None:
             raise Quarantined("A change puts or deletes what is not a field.")
         elif action == DELETE:
-            deletes.append(key)
-        elif not is_own_field_key(parts, actor, seq):
+            deletes.append(Delete(key, place, next(superseded)))
+        elif has_mark(place[2], mark):
+            puts.append(Put(place, value, (counter, actor)))
+        else:
             raise Quarantined("A change puts a key that is not its own.")
-    return deletes, made
+    for item in made:
+        # A note's own change may edit it at once; there is nothing of it to have seen.
+        if edited.pop(item, None):
+            raise Quarantined("A change edits characters that are not in the note.")
+    keys = tuple([key for key in rows.keys if key is not None])
+    if len(set(keys)) != len(keys):
+        raise Quarantined("A change says two things about one key.")
+    return Operations(len(rows.actions), keys, tuple(puts), tuple(deletes), made, edited)
 
 
 class _TextReader:
@@ -154,11 +216,12 @@ class _TextReader:
         actors: Sequence[bytes],
         start: int,
         actions: bytes,
-        predecessors: int,
+        superseded: Sequence[OperationId],
     ) -> None:
         self._actors = actors
         self._start = start
         self._actions = actions
+        self._superseded = iter(superseded)
         count = len(actions)
         self._objects = _pairs(
             read_numbers(columns.get(OBJECT_COUNTER, b"")),
@@ -171,17 +234,8 @@ class _TextReader:
             count,
         )
         self._inserts = read_flags(columns.get(INSERT, b""))
-        self._counts = read_numbers(columns.get(PREDECESSOR_COUNT, b""))
         if len(self._inserts) != count:
             raise Malformed("A change's columns differ in length.")
-        self._predecessors = _pairs(
-            read_deltas(columns.get(PREDECESSOR_COUNTER, b"")),
-            read_numbers(columns.get(PREDECESSOR_ACTOR, b"")),
-            predecessors,
-        )
-        self.predecessor_count = 0
-        """How many predecessors the rows about keys have."""
-
         self.edited_texts: dict[OperationId, frozenset[OperationId]] = {}
 
     def read(self, texts: list[str | None]) -> list[str | None]:
@@ -191,47 +245,62 @@ class _TextReader:
             raise Malformed("A change's columns differ in length.")
         seen: dict[OperationId, set[OperationId]] = {}
         inserted: set[tuple[OperationId, OperationId]] = set()
-        used = 0
         for row, action in enumerate(self._actions):
-            count = self._counts[row] or 0
-            predecessors = self._predecessors[used : used + count]
-            used += count
-            text = self._name(self._objects[row])
+            is_insert = self._inserts[row]
+            deleted = next(self._superseded) if action == DELETE else None
+            text = _name(self._objects[row], self._actors)
             if text is None:
-                if texts[row] is None or self._inserts[row]:
+                if texts[row] is None or is_insert:
                     raise Quarantined("A change edits neither a key nor a note.")
-                self.predecessor_count += count
                 continue
             if texts[row] is not None:
                 raise Quarantined("A change treats a note as a map.")
             built_on = seen.setdefault(text, set())
-            element = self._name(self._elements[row], is_head_allowed=self._inserts[row])
+            element = _name(self._elements[row], self._actors, is_head_allowed=is_insert)
             if element is not None and (text, element) not in inserted:
                 built_on.add(element)
-            if self._inserts[row] and action == SET and not count:
+            if is_insert and action == SET:
                 inserted.add((text, (self._start + row, self._actors[0])))
-            elif self._inserts[row] or action != DELETE or element is None:
+            elif is_insert or action != DELETE or element is None:
                 raise Quarantined("A change does to a note what has no place in it.")
-            elif [self._name(item) for item in predecessors] != [element]:
+            elif deleted != element:
                 raise Quarantined("A change deletes another character than it says.")
         self.edited_texts = {text: frozenset(items) for text, items in seen.items()}
         return texts
 
-    def _name(
-        self,
-        pair: tuple[int | None, int | None],
-        *,
-        is_head_allowed: bool = False,
-    ) -> OperationId | None:
-        """Return the operation that a row names; None for the root and a text's beginning."""
-        counter, index = pair
-        if index is None:
-            if counter is None or (counter == 0 and is_head_allowed):
-                return None
-            raise Malformed("A change names an operation of nobody.")
-        if counter is None or index >= len(self._actors):
+
+def _name(
+    pair: tuple[int | None, int | None],
+    actors: Sequence[bytes],
+    *,
+    is_head_allowed: bool = False,
+) -> OperationId | None:
+    """Return the operation that a row names; None for the root and a text's beginning."""
+    counter, index = pair
+    if index is None:
+        if counter is None or (counter == 0 and is_head_allowed):
+            return None
+        raise Malformed("A change names an operation of nobody.")
+    if counter is None or index >= len(actors):
+        raise Malformed("A change names an operation of a feed that it does not name.")
+    return counter, actors[index]
+
+
+def _names(
+    counters: Sequence[int | None],
+    indexes: Sequence[int | None],
+    actors: Sequence[bytes],
+) -> list[OperationId]:
+    """Return the operations that two columns name."""
+    if len(counters) != len(indexes):
+        raise Malformed("A change's columns differ in length.")
+    names: list[OperationId] = []
+    count = len(actors)
+    for counter, index in zip(counters, indexes, strict=True):
+        if counter is None or index is None or index >= count:
             raise Malformed("A change names an operation of a feed that it does not name.")
-        return counter, self._actors[index]
+        names.append((counter, actors[index]))
+    return names
 
 
 def _pairs(

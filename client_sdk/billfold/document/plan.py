@@ -19,10 +19,10 @@ from billfold.document.edits import (
 from billfold.document.engine import Splice
 from billfold.document.identifiers import (
     NOTES,
+    change_tag,
     check_field_name,
     check_record_id,
     field_key,
-    field_tag,
     note_key,
 )
 from billfold.document.limits import (
@@ -56,6 +56,7 @@ class Plan:
         self._staged: dict[Touched, Scalar] = {}
         self._removed: dict[Touched, None] = {}
         self._texts: dict[str, str] = {}
+        self.tag = ""
         self.writes: list[Write] = []
         self.removals: list[Touched] = []
         self.deletes: list[str] = []
@@ -65,7 +66,7 @@ class Plan:
             self._stage(edit)
 
     def resolve(self, time_ms: int, actor: bytes, seq: int) -> set[Touched]:
-        """Fill `writes`, `removals`, `deletes` and `splices`; return the fields that differ.
+        """Fill `tag`, `writes`, `removals`, `deletes` and `splices`; return the fields that differ.
 
         Args:
             time_ms: when the edits are made.
@@ -73,12 +74,12 @@ class Plan:
             seq: the number that the change will have.
         """
         touched: set[Touched] = set()
+        self.tag = change_tag(time_ms, actor, seq)
         for (record, field), value in self._staged.items():
             live = self._view.live(record, field)
             if live and all(is_same(value, one) for _, one, _ in live):
                 continue
-            tag = field_tag(time_ms, actor, seq, record, field)
-            self.writes.append((record, field, tag, value))
+            self.writes.append((record, field, value))
             self.deletes.extend([field_key(record, field, old) for old, _, _ in live])
             touched.add((record, field))
         for record, field in self._removed:

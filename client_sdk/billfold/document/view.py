@@ -12,23 +12,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from billfold.document.columns import Unread
 from billfold.document.engine import (
     Engine,
     Entry,
     TextObject,
-    author_of,
     causal_order,
-    operation_name,
 )
 from billfold.document.identifiers import (
     NOTES,
-    FieldKey,
+    field_key,
     parse_field_key,
     record_of_note_key,
     time_of_tag,
 )
 from billfold.document.merge_kinds import PURGED, TRASHED, TYPE, MergeKinds, read_values
-from billfold.document.operations import OperationId
+from billfold.document.operations import OperationId, Operations
 from billfold.document.values import (
     Conflict,
     FieldState,
@@ -39,14 +38,12 @@ from billfold.document.values import (
 )
 
 STATE_HASH_LABEL: Final = b"billfold/v1/state-hash"
-_REBUILD_SHARE: Final = 3
-"""Everything is read anew when more than one key in so many has changed."""
 
-Live = tuple[str, Scalar, bytes]
+Live = tuple[str, Scalar, OperationId]
 """A live value: its tag, itself, and the operation that put it."""
 
-Write = tuple[str, str, str, Scalar]
-"""A value to write: record, field, tag and the value."""
+Write = tuple[str, str, Scalar]
+"""A value to write: record, field and the value."""
 
 Touched = tuple[str, str]
 """A record and the name of its field; `notes` for its long text."""
@@ -64,7 +61,6 @@ class View:
         self._fields: dict[str, dict[str, tuple[Live, ...]]] = {}
         self._notes: dict[str, dict[str, str]] = {}
         self._note_keys: dict[OperationId, str] = {}
-        self._value_count = 0
 
     def rebuild(self, engine: Engine) -> None:
         """Read everything from the document.
@@ -75,55 +71,56 @@ class View:
         self._fields = {}
         self._notes = {}
         self._note_keys = {}
-        self._value_count = 0
         for key, entry in engine.entries():
-            self._put(engine, key, parse_field_key(key), entry)
+            self._put(engine, key, entry)
 
-    def refresh(
-        self,
-        engine: Engine,
-        keys: Iterable[str],
-        texts: Iterable[OperationId],
-    ) -> set[Touched]:
-        """Read anew what changes touched; return which fields that is.
+    def take_in(self, engine: Engine, operations: Operations) -> set[Touched]:
+        """Show what a change does to fields; return which fields that is.
 
         Args:
-            engine: the document.
-            keys: distinct keys that were put or deleted.
-            texts: texts that were edited, as (counter, actor).
+            engine: the document, with this change and maybe later ones.
+            operations: of a change that follows all those shown so far.
         """
-        keys = set(keys)
-        is_large = len(keys) * _REBUILD_SHARE > self._value_count
-        if is_large:
-            self.rebuild(engine)
-        keys.update(self._note_keys[item] for item in texts if item in self._note_keys)
+        touched: set[Touched] = set()
+        for _, (record, field, tag), _ in operations.deletes:
+            self._remove(record, field, tag)
+            touched.add((record, field))
+        for (record, field, tag), value, operation in operations.puts:
+            touched.add((record, field))
+            if not isinstance(value, Unread):
+                self._add(record, field, (tag, value, operation))
+                continue
+            key = field_key(record, field, tag)
+            entry = engine.get(key)
+            if entry is not None:
+                self._put(engine, key, entry)
+        return touched
+
+    def read_notes(self, engine: Engine, keys: Iterable[str]) -> set[Touched]:
+        """Read texts anew; return whose they are."""
         touched: set[Touched] = set()
         for key in keys:
-            parts = parse_field_key(key)
-            if parts is not None:
-                touched.add(parts[:2])
-            elif (record := record_of_note_key(key)) is not None:
+            record = record_of_note_key(key)
+            entry = engine.get(key)
+            if record is not None and entry is not None:
+                self._put(engine, key, entry)
                 touched.add((record, NOTES))
-            if not is_large:
-                self._remove(key, parts)
-                entry = engine.get(key)
-                if entry is not None:
-                    self._put(engine, key, parts, entry)
         return touched
 
     def write(
-        self, writes: Iterable[Write], removals: Iterable[Touched], first: OperationId
+        self, tag: str, writes: Iterable[Write], removals: Iterable[Touched], first: OperationId
     ) -> None:
         """Show what this device has just written, without reading it back.
 
         Args:
+            tag: of all these values.
             writes: in the order of the operations that put them.
             removals: fields that have no value any more.
             first: the operation that put the first of them.
         """
         counter, actor = first
-        for number, (record, field, tag, value) in enumerate(writes, counter):
-            self._set(record, field, ((tag, value, operation_name(number, actor)),))
+        for number, (record, field, value) in enumerate(writes, counter):
+            self._set(record, field, ((tag, value, (number, actor)),))
         for record, field in removals:
             self._set(record, field, ())
 
@@ -138,6 +135,14 @@ class View:
     def note_key_of(self, text: OperationId) -> str | None:
         """Return the key of a text."""
         return self._note_keys.get(text)
+
+    def note_keys_of(self, operations: Operations) -> set[str]:
+        """Return the keys of the texts that a change makes or edits."""
+        keys = set(operations.made_texts.values())
+        keys.update(
+            self._note_keys[text] for text in operations.edited_texts if text in self._note_keys
+        )
+        return keys
 
     def learn_notes(self, texts: Mapping[OperationId, str]) -> None:
         """Take over the keys of texts, before their contents are read."""
@@ -241,7 +246,7 @@ class View:
 
     def _state(self, record_type: str | None, field: str, live: tuple[Live, ...]) -> FieldState:
         values = tuple(
-            [Value(value, tag, time_of_tag(tag), author_of(put)) for tag, value, put in live],
+            [Value(value, tag, time_of_tag(tag), put[1]) for tag, value, put in live],
         )
         if len(values) == 1:
             return FieldState(values[0].value, values, is_conflict=False)
@@ -249,45 +254,45 @@ class View:
         shown, is_conflict = read_values(kind, [value.value for value in values])
         return FieldState(shown, values, is_conflict)
 
-    def _put(self, engine: Engine, key: str, parts: FieldKey | None, entry: Entry) -> None:
-        held, operation = entry
+    def _put(self, engine: Engine, key: str, entry: Entry) -> None:
+        held, name = entry
+        operation = causal_order(name)
         if isinstance(held, TextObject):
-            note_record = record_of_note_key(key)
-            if note_record is not None:
-                self._notes.setdefault(note_record, {})[key] = engine.text(key)
-                self._note_keys[causal_order(operation)] = key
+            record = record_of_note_key(key)
+            if record is not None:
+                self._notes.setdefault(record, {})[key] = engine.text(key)
+                self._note_keys[operation] = key
             return
-        if parts is None:
-            return
-        record, field, tag = parts
-        self._value_count += 1
-        fields = self._fields.setdefault(record, {})
-        live: tuple[Live, ...] = ((tag, held, operation), *fields.get(field, ()))
-        if len(live) > 1:
-            live = tuple(sorted(live, key=lambda item: causal_order(item[2]), reverse=True))
-        fields[field] = live
+        place = parse_field_key(key)
+        if place is not None:
+            self._add(place[0], place[1], (place[2], held, operation))
 
-    def _remove(self, key: str, parts: FieldKey | None) -> None:
-        if parts is None:
-            note_record = record_of_note_key(key)
-            if note_record is not None and key in self._notes.get(note_record, {}):
-                del self._notes[note_record][key]
-                if not self._notes[note_record]:
-                    del self._notes[note_record]
-            return
-        record, field, tag = parts
+    def _add(self, record: str, field: str, item: Live) -> None:
+        fields = self._fields.setdefault(record, {})
+        others = fields.get(field)
+        if not others:
+            fields[field] = (item,)
+        else:
+            fields[field] = tuple(sorted((item, *others), key=_causal_order, reverse=True))
+
+    def _remove(self, record: str, field: str, tag: str) -> None:
         live = self.live(record, field)
         self._set(record, field, tuple([item for item in live if item[0] != tag]))
 
     def _set(self, record: str, field: str, live: tuple[Live, ...]) -> None:
-        fields = self._fields.get(record, {})
-        self._value_count += len(live) - len(fields.get(field, ()))
+        fields = self._fields.get(record)
         if live:
-            self._fields.setdefault(record, fields)[field] = live
-        elif field in fields:
+            if fields is None:
+                fields = self._fields[record] = {}
+            fields[field] = live
+        elif fields is not None and field in fields:
             del fields[field]
             if not fields:
                 del self._fields[record]
+
+
+def _causal_order(item: Live) -> OperationId:
+    return item[2]
 
 
 def join_notes(texts: Iterable[str]) -> str:

@@ -6,15 +6,15 @@ Spec: 22-linking.md
 import asyncio
 from collections import Counter
 
-from billfold.exporting import INTERNAL_TYPES
 from billfold.cli.commands.records import summarise
 from billfold.cli.commands.syncing import require_synced
 from billfold.cli.request import Answer, Arguments
 from billfold.cli.session import Session
 from billfold.cli.wire import JsonObject
+from billfold.exporting import INTERNAL_TYPES
 from billfold.household import Device
 from billfold.model import CREDENTIAL
-from billfold_protocol.errors import LocalProtocolError, TransportError
+from billfold_protocol.errors import TransportError
 from billfold_protocol.linking import Hello
 
 ONLINE_DEADLINE_S = 30.0
@@ -89,14 +89,11 @@ async def revoke(session: Session, arguments: Arguments) -> Answer:
     Raises:
         NotFound: no device has this name or id.
         AccessError: this device may not remove it.
-        TransportError: the server did not answer in time.
+        TransportError: the server cannot be reached, or did not answer in time.
+        LocalProtocolError: the wallet has no server.
     """
     deadline_s = arguments.seconds("deadline_s", default=ONLINE_DEADLINE_S)
-    if session.wallet.status().server is None:
-        raise LocalProtocolError(
-            "this wallet has no server, so no other device has it; "
-            "`billfold sync --server URL` gives it one"
-        )
+    await require_synced(session, deadline_s)
     try:
         async with asyncio.timeout(deadline_s):
             device = await session.wallet.revoke(arguments.text("device"))

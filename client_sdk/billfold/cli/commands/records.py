@@ -5,7 +5,6 @@ Spec: 40-wallet-document.md
 
 from typing import Any
 
-from billfold.exporting import INTERNAL_TYPES
 from billfold.cli.record_names import find_record
 from billfold.cli.record_view import (
     decode_value,
@@ -19,6 +18,7 @@ from billfold.cli.session import Session
 from billfold.cli.wire import JsonObject
 from billfold.document import NOTES, TYPE, RecordView
 from billfold.editing import EditBlock
+from billfold.exporting import INTERNAL_TYPES
 from billfold.model import tags_of
 from billfold_protocol.errors import InputError, NotFound
 

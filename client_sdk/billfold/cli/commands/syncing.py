@@ -4,20 +4,24 @@ Spec: 21-sync.md
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
-from billfold.exporting import INTERNAL_TYPES
 from billfold.cli.exit_codes import describe_error
 from billfold.cli.request import Answer, Arguments
 from billfold.cli.session import Session
 from billfold.cli.wire import JsonObject
-from billfold.events import SyncProgress
+from billfold.events import ConnectionChanged, SyncProgress
+from billfold.exporting import INTERNAL_TYPES
 from billfold.listening import EventStream
 from billfold.reports import SyncReport
-from billfold_protocol.errors import LocalProtocolError, TransportError
+from billfold.wallet import Wallet
+from billfold_protocol.errors import BillfoldError, LocalProtocolError, TransportError
 
 SYNC_DEADLINE_S = 30.0
+
+TellProgress = Callable[[str, int, int], None]
 
 
 async def sync(session: Session, arguments: Arguments) -> Answer:
@@ -30,7 +34,13 @@ async def sync(session: Session, arguments: Arguments) -> Answer:
     server = arguments.optional_text("server")
     if server is not None:
         await session.wallet.connect(server, token=arguments.optional_text("token"))
-    report = await _sync(session, arguments.seconds("deadline_s", default=SYNC_DEADLINE_S))
+    is_patient = arguments.values.get("deadline_s") is not None
+    report = await sync_once(
+        session.wallet,
+        deadline_s=arguments.seconds("deadline_s", default=SYNC_DEADLINE_S),
+        is_patient=is_patient,
+        progress=session.progress,
+    )
     result: JsonObject = {
         "is_complete": report.is_complete,
         "unsynced_count": report.unsynced_count,
@@ -47,9 +57,63 @@ async def require_synced(session: Session, deadline_s: float) -> None:
         LocalProtocolError: the wallet has no server.
         BillfoldError: what keeps it from its server.
     """
-    report = await _sync(session, deadline_s)
+    report = await sync_once(session.wallet, deadline_s=deadline_s, progress=session.progress)
     if not report.is_complete:
         raise report.reason or _late()
+
+
+async def sync_once(
+    wallet: Wallet,
+    *,
+    deadline_s: float,
+    is_patient: bool = False,
+    progress: TellProgress | None = None,
+) -> SyncReport:
+    """Be in step with the server, or say what keeps the wallet from it.
+
+    Args:
+        wallet: an open wallet.
+        deadline_s: how long it may take, in seconds.
+        is_patient: whether to dial again until the deadline when the connection fails.
+        progress: is told how far it has come.
+
+    Raises:
+        StoreError: what came cannot be kept.
+    """
+    status = wallet.status()
+    if status.server is None:
+        reason = LocalProtocolError(
+            "this wallet has no server yet; `billfold sync --server URL` gives it one"
+        )
+        return SyncReport(is_complete=False, unsynced_count=status.unsynced_count, reason=reason)
+    with wallet.events() as events:
+        syncing = asyncio.create_task(wallet.sync(deadline_s=deadline_s))
+        failing = asyncio.create_task(_failure(events, progress, is_patient=is_patient))
+        try:
+            await asyncio.wait({syncing, failing}, return_when=asyncio.FIRST_COMPLETED)
+            if syncing.done():
+                return syncing.result()
+            return SyncReport(
+                is_complete=False,
+                unsynced_count=wallet.status().unsynced_count,
+                reason=failing.result(),
+            )
+        finally:
+            syncing.cancel()
+            failing.cancel()
+            await asyncio.gather(syncing, failing, return_exceptions=True)
+
+
+async def _failure(
+    events: EventStream, progress: TellProgress | None, *, is_patient: bool
+) -> BillfoldError:
+    """Return why the connection failed, when it does."""
+    async for event in events:
+        if isinstance(event, SyncProgress) and progress is not None:
+            progress("sync", event.done, event.total)
+        if isinstance(event, ConnectionChanged) and not (event.is_online or is_patient):
+            return event.reason or _late()
+    return _late()
 
 
 async def status(session: Session, arguments: Arguments) -> Answer:
@@ -98,7 +162,7 @@ async def doctor(session: Session, arguments: Arguments) -> Answer:
     if found.server is None:
         checks.append(_check("server", is_ok=True, message="none; the wallet is on this device"))
     elif not arguments.flag("offline"):
-        report = await _sync(session, arguments.seconds("deadline_s", default=SYNC_DEADLINE_S))
+        report = await sync_once(session.wallet, deadline_s=SYNC_DEADLINE_S)
         checks.append(
             _check(
                 "server",
@@ -114,7 +178,8 @@ async def doctor(session: Session, arguments: Arguments) -> Answer:
 def check_files(folder: Path) -> list[JsonObject]:
     """Return the checks that need no open wallet."""
     try:
-        open_to_others = [path.name for path in _private_paths(folder) if path.stat().st_mode & 0o77]
+        paths = [folder, *sorted(path for path in folder.iterdir() if path.is_file())]
+        open_to_others = [path.name for path in paths if path.stat().st_mode & 0o77]
     except OSError as error:
         return [_check("folder", is_ok=False, message=f"cannot be read: {error.strerror}")]
     return [
@@ -128,32 +193,8 @@ def check_files(folder: Path) -> list[JsonObject]:
     ]
 
 
-def _private_paths(folder: Path) -> list[Path]:
-    return [folder, *sorted(path for path in folder.iterdir() if path.is_file())]
-
-
 def _check(name: str, *, is_ok: bool, message: str) -> JsonObject:
     return {"name": name, "is_ok": is_ok, "message": message}
-
-
-async def _sync(session: Session, deadline_s: float) -> SyncReport:
-    if session.wallet.status().server is None:
-        raise LocalProtocolError(
-            "this wallet has no server yet; `billfold sync --server URL` gives it one"
-        )
-    with session.wallet.events() as events:
-        telling = asyncio.create_task(_tell_progress(session, events))
-        try:
-            return await session.wallet.sync(deadline_s=deadline_s)
-        finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
-
-
-async def _tell_progress(session: Session, events: EventStream) -> None:
-    async for event in events:
-        if isinstance(event, SyncProgress):
-            session.progress("sync", event.done, event.total)
 
 
 def _late() -> TransportError:

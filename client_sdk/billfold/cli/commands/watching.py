@@ -6,7 +6,6 @@ Spec: 21-sync.md
 import os
 from typing import Any
 
-from billfold.exporting import INTERNAL_TYPES
 from billfold.cli.exit_codes import describe_error
 from billfold.cli.record_view import (
     encode_value,
@@ -28,6 +27,7 @@ from billfold.events import (
     ThisDeviceRemoved,
     Warned,
 )
+from billfold.exporting import INTERNAL_TYPES
 from billfold_protocol.errors import NotFound, TransportError
 from billfold_protocol.ids import DeviceId
 

@@ -1,0 +1,48 @@
+"""What each command does: a function from an open wallet and arguments to a result.
+
+They run in the command's own process or inside a running `watch`, and know nothing of terminals.
+
+Spec: 00-overview.md
+"""
+
+from billfold.cli.commands import devices, records, syncing, transfer, versions, watching
+from billfold.cli.request import Answer, Request
+from billfold.cli.session import Command, Session
+from billfold_protocol.errors import InputError
+
+COMMANDS: dict[str, Command] = {
+    "add": records.add,
+    "conflicts": versions.conflicts,
+    "devices": devices.devices,
+    "doctor": syncing.doctor,
+    "export": transfer.export,
+    "get": records.get,
+    "history": versions.history,
+    "import": transfer.import_file,
+    "link": devices.link,
+    "ls": records.ls,
+    "rename-device": devices.rename_device,
+    "resolve": versions.resolve,
+    "restore": records.restore,
+    "revoke": devices.revoke,
+    "rm": records.rm,
+    "set": records.set_fields,
+    "status": syncing.status,
+    "sync": syncing.sync,
+    "tag": records.tag,
+    "undo": versions.undo,
+    "watch": watching.watch,
+}
+
+
+async def execute(session: Session, request: Request) -> Answer:
+    """Run a command.
+
+    Raises:
+        InputError: there is no such command.
+        BillfoldError: what the command raises.
+    """
+    command = COMMANDS.get(request.command)
+    if command is None:
+        raise InputError(f"there is no command {request.command!r}")
+    return await command(session, request.arguments)

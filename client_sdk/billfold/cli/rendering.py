@@ -1,0 +1,205 @@
+"""What the results of commands look like to a person.
+
+Spec: 00-overview.md
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from billfold.cli.terminal import Terminal
+from billfold.cli.wire import JsonObject
+from billfold.cli.wording import HIDDEN, time_text, value_text
+
+
+def render(command: str, result: JsonObject, terminal: Terminal) -> None:
+    """Write a command's result."""
+    show = _RENDERERS.get(command)
+    if show is not None:
+        show(result, terminal)
+
+
+def _name(result: Mapping[str, Any]) -> str:
+    return f"{result['id']}  {result['type']}:{result['label']}"
+
+
+def _show_added(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line(_name(result) + ("" if result["is_changed"] else "  (it was there)"))
+
+
+def _show_edited(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line(_name(result) + ("" if result["is_changed"] else "  (nothing changed)"))
+
+
+def _show_record(result: JsonObject, terminal: Terminal) -> None:
+    if "field" in result:
+        value = result["value"]
+        text = "\n".join(value) if isinstance(value, list) else value_text(value)
+        terminal.line(text)
+        return
+    rows = [[name, value_text(value)] for name, value in result["fields"].items()]
+    rows += [[name, HIDDEN] for name in result["hidden"]]
+    terminal.line(_name(result) + ("  (in the trash)" if result["is_trashed"] else ""))
+    terminal.table(["field", "value"], sorted(rows))
+    if result["tags"]:
+        terminal.line(f"tags: {', '.join(result['tags'])}")
+    if result["notes"]:
+        terminal.line(f"notes: {result['notes']}")
+    for name, values in result["conflicts"].items():
+        _show_values(name, values, terminal)
+
+
+def _show_records(result: JsonObject, terminal: Terminal) -> None:
+    rows = [
+        [
+            record["id"],
+            record["type"] or "",
+            record["label"],
+            ", ".join(record["tags"]),
+            f"conflict: {', '.join(record['conflicts'])}" if record["conflicts"] else "",
+        ]
+        for record in result["records"]
+    ]
+    terminal.table(["id", "type", "label", "tags", ""], rows)
+
+
+def _show_values(field: str, values: list[JsonObject], terminal: Terminal) -> None:
+    terminal.line(f"{field} is in conflict:")
+    rows = [
+        [
+            str(value["choice"]),
+            HIDDEN if value["is_hidden"] else value_text(value["value"]),
+            value["device"] or "",
+            time_text(value["time_ms"]),
+        ]
+        for value in values
+    ]
+    terminal.table(["", "value", "device", "time"], rows)
+
+
+def _show_conflicts(result: JsonObject, terminal: Terminal) -> None:
+    if not result["conflicts"]:
+        terminal.note("No conflicts.")
+    for conflict in result["conflicts"]:
+        terminal.line(_name(conflict))
+        _show_values(conflict["field"], conflict["values"], terminal)
+
+
+def _show_history(result: JsonObject, terminal: Terminal) -> None:
+    rows = [
+        [
+            item["field"],
+            "(removed)"
+            if item["is_removal"]
+            else HIDDEN
+            if item["is_hidden"]
+            else value_text(item["value"]),
+            item["device"] or "",
+            time_text(item["time_ms"]),
+            "now" if item["is_current"] else "",
+        ]
+        for item in result["items"]
+    ]
+    terminal.table(["field", "value", "device", "time", ""], rows)
+
+
+def _show_field(result: JsonObject, terminal: Terminal) -> None:
+    value = HIDDEN if result["is_hidden"] else value_text(result["value"])
+    terminal.line(f"{result['label']}: {result['field']} = {value}")
+
+
+def _show_devices(result: JsonObject, terminal: Terminal) -> None:
+    rows = [
+        [
+            device["id"][:8],
+            device["name"] + (" (this device)" if device["is_this"] else ""),
+            "revoked" if device["is_removed"] else device["role"],
+            time_text((device["last_heard_s"] or 0) * 1000),
+        ]
+        for device in result["devices"]
+    ]
+    terminal.table(["id", "name", "role", "last heard"], rows)
+
+
+def _show_revoked(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line(f"{result['name']} is revoked and gets nothing new.")
+    counts = ", ".join(f"{count} {name}" for name, count in result["could_read"].items())
+    terminal.line(f"It could read, and may still hold: {counts or 'nothing'}.")
+    for credential in result["credentials"]:
+        terminal.line(f"  have re-issued if it was lost: {credential['label']}")
+
+
+def _show_sync(result: JsonObject, terminal: Terminal) -> None:
+    if result["is_complete"]:
+        terminal.line("In step with the server.")
+    elif result["unsynced_count"]:
+        terminal.line(f"{result['unsynced_count']} local edits wait for the server.")
+
+
+def _show_status(result: JsonObject, terminal: Terminal) -> None:
+    error = result["last_error"]
+    rows = [
+        [name.replace("_", " "), value_text(value)]
+        for name, value in result.items()
+        if name != "last_error"
+    ]
+    rows.append(["last error", "" if error is None else error["message"]])
+    terminal.table(["", ""], rows)
+
+
+def _show_import(result: JsonObject, terminal: Terminal) -> None:
+    for file in result["files"]:
+        terminal.line(
+            f"{file['file']} ({file['format']}): {len(file['added'])} added, "
+            f"{len(file['updated'])} updated, {len(file['unchanged'])} unchanged."
+        )
+        for item in file["kept"]:
+            what = item["label"] if item["field"] is None else f"{item['label']}: {item['field']}"
+            terminal.note(f"  kept  {what}: {item['why']}")
+        for item in file["unmapped"]:
+            terminal.note(f"  not understood  {item['where']}: {item['why']} ({item['kept_as']})")
+        for item in file["refused"]:
+            terminal.note(f"  left out  {item['where']}: {item['why']}")
+
+
+def _show_checks(result: JsonObject, terminal: Terminal) -> None:
+    for check in result["checks"]:
+        terminal.line(f"{'ok  ' if check['is_ok'] else 'BAD '}{check['name']}: {check['message']}")
+
+
+def _show_linked(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line(f"{result['name']} is linked (fingerprint {result['fingerprint']}).")
+
+
+def _show_renamed(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line(f"The device is called {result['name']} now.")
+
+
+def _show_made(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line(f"The wallet is in {result['folder']}.")
+    if not result.get("is_synced", True):
+        terminal.note("It is not in step with its server yet; `billfold sync` tries again.")
+
+
+_RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
+    "add": _show_added,
+    "conflicts": _show_conflicts,
+    "devices": _show_devices,
+    "doctor": _show_checks,
+    "get": _show_record,
+    "history": _show_history,
+    "import": _show_import,
+    "init": _show_made,
+    "join": _show_made,
+    "link": _show_linked,
+    "ls": _show_records,
+    "rename-device": _show_renamed,
+    "resolve": _show_field,
+    "restore": _show_edited,
+    "revoke": _show_revoked,
+    "rm": _show_edited,
+    "set": _show_edited,
+    "status": _show_status,
+    "sync": _show_sync,
+    "tag": _show_edited,
+    "undo": _show_field,
+}

@@ -1,0 +1,79 @@
+"""The words for events, values and times.
+
+Spec: 00-overview.md
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from billfold.cli.wire import JsonObject
+
+HIDDEN: Final = "••••••"
+"""What stands for a value that is not shown."""
+
+_SHOWN_MAX: Final = 10
+
+
+def describe_event(event: JsonObject) -> str:
+    """Return a line for an event of `watch` or of linking; empty where nothing needs saying."""
+    match event.get("event"):
+        case "watching":
+            return f"Watching the wallet in {event['folder']}; Ctrl-C ends it."
+        case "changed":
+            return _describe_change(event)
+        case "reloaded":
+            return "Much has changed; the wallet was read again."
+        case "device_added":
+            return f"A device was linked by {event['by']}."
+        case "device_removed":
+            return f"{event['by']} revoked {event['device']}."
+        case "this_device_removed":
+            return "This device was revoked: it keeps what it holds and gets nothing new."
+        case "synced":
+            return "In step with the server."
+        case "online":
+            return "Online."
+        case "offline":
+            reason = event.get("reason")
+            return "Offline." if reason is None else f"Offline: {reason['message']}."
+        case "warning":
+            return f"Warning: {event['error']['message']}"
+        case "code" if "code" in event:
+            return f"Type this code on the new device: {event['code']}"
+        case _:
+            return ""
+
+
+def value_text(value: Any) -> str:
+    """Return a JSON value as a person reads it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case {"base64": str(text)}:
+            return f"base64:{text}"
+        case _:
+            return str(value)
+
+
+def time_text(time_ms: int | None) -> str:
+    """Return a time, to the minute; empty where it is not known or not plausible."""
+    if not time_ms:
+        return ""
+    try:
+        return datetime.fromtimestamp(time_ms / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, OSError, ValueError):
+        return ""
+
+
+def _describe_change(event: Mapping[str, Any]) -> str:
+    who = "This device" if event["is_local"] else event["device"] or "Other devices"
+    parts = [f"{name} = {value_text(value)}" for name, value in event["fields"].items()]
+    parts += [f"{name} = {HIDDEN}" for name in event["hidden"]]
+    more = f" and {len(parts) - _SHOWN_MAX} more" if len(parts) > _SHOWN_MAX else ""
+    text = f"{who}: {event['type']}:{event['label']}  {', '.join(parts[:_SHOWN_MAX])}{more}"
+    if event["conflicts"]:
+        text += f"  (in conflict: {', '.join(event['conflicts'])})"
+    return text

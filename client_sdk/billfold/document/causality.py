@@ -1,0 +1,48 @@
+"""Checks that changes act only on what their authors had seen.
+
+Else what they do would depend on what has arrived before them, and devices would differ.
+
+Spec: 40-wallet-document.md
+"""
+
+from collections.abc import Sequence
+
+from billfold.document.changes import ParsedChange
+from billfold.document.engine import Engine, TextObject
+from billfold.document.view import View
+from billfold_protocol.errors import Quarantined
+
+
+class Unseen(Quarantined):
+    """Carries the change that acts on what its author had not seen."""
+
+    def __init__(self, message: str, change: ParsedChange) -> None:
+        super().__init__(message)
+        self.change = change
+
+
+def check_causes(engine: Engine, view: View, changes: Sequence[ParsedChange]) -> None:
+    """Check changes that the document has just taken in.
+
+    Args:
+        engine: the document with these changes.
+        view: learns where the notes are that they make.
+        changes: dependencies first.
+
+    Raises:
+        Unseen: one of them does not pass.
+    """
+    for change in changes:
+        operations = change.operations
+        heads = list(change.dependencies)
+        for key, _, operation in operations.deletes:
+            if engine.operation_at(key, heads) != operation:
+                raise Unseen("A change deletes a value that its author had not seen.", change)
+        if operations.made_texts:
+            view.learn_notes(operations.made_texts)
+        for text, characters in operations.edited_texts.items():
+            entry = engine.get(view.note_key_of(text) or "", heads)
+            if entry is None or not isinstance(entry[0], TextObject):
+                raise Unseen("A change edits a note that its author had not seen.", change)
+            if not characters <= engine.characters(text, heads):
+                raise Unseen("A change builds on a character not in the note.", change)
