@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from billfold import RecordsChanged, Wallet
 from billfold.keyring import KeyCallback
@@ -100,6 +99,7 @@ class DeviceHost:
         self._address = address
         self._devices: list[Device] = []
         self._joining: list[asyncio.Task[None]] = []
+        self._joined_s = 0.0
         self._listening: asyncio.Task[None] | None = None
 
     async def ready(self) -> None:
@@ -124,10 +124,10 @@ class DeviceHost:
         """Begin to join wallets; return the text of a linking code for each."""
         codes: list[asyncio.Future[str]] = []
         self._joining = []
-        for _ in range(count):
+        for index in range(len(self._devices), len(self._devices) + count):
             shown: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             codes.append(shown)
-            self._joining.append(asyncio.create_task(self._join(shown)))
+            self._joining.append(asyncio.create_task(self._join(index, shown)))
         return list(await asyncio.gather(*codes))
 
     async def link(self, *, codes: list[str], first: int) -> None:
@@ -212,14 +212,14 @@ class DeviceHost:
             self._listening.cancel()
         await asyncio.gather(*(device.wallet.close() for device in self._devices))
 
-    async def _join(self, shown: asyncio.Future[str]) -> None:
-        transport, index = CountingTransport(), len(self._joining) + len(self._devices)
+    async def _join(self, index: int, shown: asyncio.Future[str]) -> None:
+        transport = CountingTransport()
         wallet = await Wallet.link(
             self._folder / f"wallet-{index}",
             unlock=UNLOCK,
             server=self._address,
             name="reader",
-            show=lambda code: shown.set_result(code),
+            show=shown.set_result,
             transport=transport,
         )
         device = Device(wallet, transport, wallet.natural_id("login", ("benchmark",)))

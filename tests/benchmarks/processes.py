@@ -188,11 +188,13 @@ class Host:
 
 
 @asynccontextmanager
-async def hosts(module: str, count: int, *arguments: str, folder: Path) -> AsyncIterator[list[Host]]:
+async def hosts(
+    module: str, count: int, *arguments: str, folder: Path
+) -> AsyncIterator[list[Host]]:
     """Run some host processes, started together, until the block ends."""
     started: list[Host] = []
     try:
-        for _ in range(count):
+        while len(started) < count:
             started.append(await _start_host(module, arguments, folder))
         await asyncio.gather(*(host.call("ready") for host in started))
         yield started

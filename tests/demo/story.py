@@ -72,8 +72,8 @@ async def _make_wallet(folder: Path, address: str, console: Console, claims: Cla
         )
         claims.check(
             f"{source.parent.name}: importing twice adds nothing",
-            holds=(await import_report(laptop, report)).added_count == 0,
-            detail=f"{result.added_count} added the first time",
+            holds=not (await import_report(laptop, report)).added,
+            detail=f"{len(result.added)} added the first time",
         )
     async with laptop.edit() as edit:
         edit.add(

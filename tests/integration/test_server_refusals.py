@@ -10,6 +10,7 @@ import pytest
 from billfold_protocol import limits
 from billfold_protocol.client_session import Acked, ChainGrew, Refused
 from billfold_protocol.feed import Reason
+from billfold_protocol.ids import FeedId
 from billfold_protocol.messages import (
     Append,
     CaughtUp,
@@ -20,6 +21,7 @@ from billfold_protocol.messages import (
     Registered,
     encode_client_message,
 )
+from billfold_server import connections, websocket
 from billfold_server.intake import RegistrationPolicy, RelayConfig
 from tests.support.running_server import running_server, settings
 from tests.support.sync_client import SyncClient, move_home
@@ -28,7 +30,7 @@ from tests.support.wallets import TestDevice, TestFeed, TestWallet
 WALLET_ID = TestWallet().chain.wallet_id
 
 POLICY = 1008
-FEED = TestFeed("feed")
+FEED = FeedId(bytes(16))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ FEED = TestFeed("feed")
         (encode_client_message(Push(wallet_id=WALLET_ID, entries=())), POLICY),
         (encode_client_message(Offer(wallet_id=WALLET_ID, entries=(b"entry",))), POLICY),
         (
-            encode_client_message(Fetch(wallet_id=WALLET_ID, feed=FEED.id, from_seq=0, count=1)),
+            encode_client_message(Fetch(wallet_id=WALLET_ID, feed=FEED, from_seq=0, count=1)),
             POLICY,
         ),
         (bytes(limits.FRAME_SIZE_MAX + 1), 1009),
@@ -293,6 +295,27 @@ async def test_a_request_that_could_be_read_two_ways_is_refused_and_closed(
         await writer.wait_closed()
         assert answer.split()[1] == b"400"
         assert b"software" not in answer
+
+
+async def test_a_head_that_does_not_end_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "IDLE_S_MAX", 0.1)
+    async with running_server() as server:
+        host, port = server.addresses[0].removeprefix("http://").split(":")
+        for start in (b"", b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: "):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(start)
+            async with asyncio.timeout(10):
+                assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+
+
+async def test_a_connection_that_subscribes_to_nothing_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(websocket, "HELLO_S_MAX", 0.1)
+    async with running_server() as server, SyncClient(server.addresses[0]) as client:
+        assert await client.close_code() == POLICY
 
 
 async def test_a_compressed_websocket_is_not_negotiated() -> None:

@@ -1,0 +1,320 @@
+"""The workloads of `make bench`, done by Billfold: a server and clients in processes of their own.
+
+Sizes are the peer's. Everything is durable: an edit is on the writer's disk when its call returns,
+and on the server's before it is acknowledged.
+
+Spec: 00-overview.md
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.devices import FIELD_COUNT, VALUE_SIZE, value_of
+from tests.benchmarks.processes import Host, RunningServer, hosts, server_process
+from tests.benchmarks.report import BILLFOLD, Row, median
+
+COLD_RUNS = 3
+COLD_SIZES = (5_000, 20_000)
+IDLE_HOSTS = 2
+LINKS_AT_ONCE = 4
+SETTLE_S = 0.5
+
+# Edits at a time, and how many times at most: the peer's bursts.
+FLOOD_BURSTS = ((1, 4_000), (20, 20_000), (200, 20_000), (1_000, 20_000))
+WALLETS_BURSTS = ((1, 10), (20, 2), (100, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A fresh server and an empty folder."""
+
+    server: RunningServer
+    folder: Path
+    scale: float
+
+    def scaled(self, count: int, minimum: int) -> int:
+        """Return a count at the run's scale."""
+        return max(minimum, round(count * self.scale))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two processes that hold the two devices of the same wallets."""
+
+    writer: Host
+    reader: Host
+
+
+@asynccontextmanager
+async def stage(scale: float) -> AsyncIterator[Stage]:
+    """Run a fresh server for one workload."""
+    with tempfile.TemporaryDirectory(prefix="billfold-bench-") as name:
+        folder = Path(name)
+        async with server_process(folder) as server:
+            yield Stage(server, folder, scale)
+
+
+@asynccontextmanager
+async def linked_pair(on: Stage, wallet_count: int = 1) -> AsyncIterator[Pair]:
+    """Run a writer and a reader whose wallets are linked."""
+    async with hosts("devices", 2, on.server.address, folder=on.folder) as (writer, reader):
+        await writer.call("create", count=wallet_count)
+        for first in range(0, wallet_count, LINKS_AT_ONCE):
+            await _join(writer, reader, first, min(LINKS_AT_ONCE, wallet_count - first))
+        yield Pair(writer, reader)
+
+
+async def live_latency(on: Stage) -> list[Row]:
+    """From the call of `edit` on one device until another is told that the record changed."""
+    warm_up, count = on.scaled(20, 2), on.scaled(400, 10)
+    async with linked_pair(on) as pair:
+        latencies = (await _edit_one_by_one(pair, warm_up + count))[warm_up:]
+    detail = {
+        "p99": round(median(latencies, 0.99), 3),
+        "min": round(min(latencies), 3),
+        "max": round(max(latencies), 3),
+        "edits": count,
+    }
+    return [_row("live_latency_ms", median(latencies), "ms", detail)]
+
+
+async def throughput(on: Stage) -> list[Row]:
+    """Edits that one device makes until another shows the last of them."""
+    all_count, by_burst, cpu = on.scaled(20_000, 40), {}, {}
+    for burst, turns in FLOOD_BURSTS:
+        count = min(all_count, burst * turns)
+        async with linked_pair(on) as pair:
+            watch = _Watch(writer=pair.writer, reader=pair.reader, server=on.server)
+            took_s = await _flood_one_way(pair, count, burst)
+            by_burst[burst], cpu[burst] = round(count / took_s), watch.us_per(count)
+    best = max(by_burst, key=lambda burst: by_burst[burst])
+    detail = {
+        "by_burst": by_burst,
+        "cpu_us_per_edit": cpu[best],
+        "cpu_us_per_edit_by_burst": cpu,
+        "edits": all_count,
+        "value_bytes": VALUE_SIZE,
+    }
+    single = {"edits": min(all_count, FLOOD_BURSTS[0][1]), "cpu_us_per_edit": cpu[1]}
+    return [
+        _row("throughput_edits_s", by_burst[best], "edits/s", detail),
+        _row("durable_commits_s", by_burst[1], "1/s", single),
+    ]
+
+
+async def cold_sync(on: Stage) -> list[Row]:
+    """What a device that was linked a moment ago takes from its connection until it holds all."""
+    rows, written = [], 0
+    async with hosts("devices", 1, on.server.address, folder=on.folder) as (writer,):
+        await writer.call("create", count=1)
+        for size in COLD_SIZES:
+            changes = on.scaled(size, 40)
+            await writer.call("flood", count=changes - written, burst=20, first=written)
+            await writer.call("settle")
+            written = changes
+            runs = [await _cold_device(on, writer) for _ in range(COLD_RUNS)]
+            runs.sort(key=lambda run: run["elapsed_s"])
+            middle = runs[len(runs) // 2]
+            detail = {
+                "changes": changes,
+                "fields": middle["fields"],
+                "bytes_received": middle["received"],
+                "runs_s": [round(run["elapsed_s"], 3) for run in runs],
+            }
+            rows.append(_row("cold_sync_s", middle["elapsed_s"], "s", detail))
+    return rows
+
+
+async def idle_devices(on: Stage) -> list[Row]:
+    """What the server's memory grows by for each device that is subscribed and does nothing."""
+    async with hosts("idle_devices", IDLE_HOSTS, on.server.address, folder=on.folder) as idle:
+
+        async def open_more(command: str, count: int) -> int:
+            each = -(-count // len(idle))
+            await asyncio.gather(*(host.call(command, count=each) for host in idle))
+            await asyncio.sleep(SETTLE_S)
+            return each * len(idle)
+
+        await open_more("open_wallets", 20)
+        empty_kb = on.server.memory_kb
+        few = await open_more("open_wallets", on.scaled(200, 20))
+        few_kb = on.server.memory_kb
+        connected = few + await open_more("open_wallets", on.scaled(800, 20))
+        many_kb = on.server.memory_kb
+        second = await open_more("open_second_devices", connected)
+        second_kb = on.server.memory_kb
+    detail = {
+        "devices": connected,
+        "server_kb": many_kb,
+        "server_empty_kb": empty_kb,
+        f"kb_at_{few}": round((few_kb - empty_kb) / few, 1),
+        "kb_for_a_second_device": round((second_kb - many_kb) / second, 1),
+    }
+    return [_row("idle_device_kb", (many_kb - empty_kb) / connected, "KB", detail)]
+
+
+async def many_wallets(on: Stage) -> list[Row]:
+    """Edits of all devices of many wallets, until every one shows the last of its other device.
+
+    The devices of a wallet edit fields of their own: it is edits that are counted, not conflicts.
+    """
+    wallet_count, by_burst, cpu, done = on.scaled(200, 2), {}, {}, 0
+    async with linked_pair(on, wallet_count) as pair:
+        for burst, turns in WALLETS_BURSTS:
+            count = burst * turns
+            watch = _Watch(writer=pair.writer, reader=pair.reader, server=on.server)
+            last = done + count - 1
+            waits = [
+                asyncio.ensure_future(host.call("holds", fields=_newest(last, label)))
+                for host, label in ((pair.writer, "b-"), (pair.reader, "a-"))
+            ]
+            floods = [
+                host.call("flood", count=count, burst=burst, first=done, label=label)
+                for host, label in ((pair.writer, "a-"), (pair.reader, "b-"))
+            ]
+            began_s = min(await asyncio.gather(*floods))
+            edits = wallet_count * 2 * count
+            by_burst[burst] = round(edits / (max(await asyncio.gather(*waits)) - began_s))
+            cpu[burst], done = watch.us_per(edits), done + count
+    best = max(by_burst, key=lambda burst: by_burst[burst])
+    detail = {
+        "by_burst": by_burst,
+        "cpu_us_per_edit": cpu[best],
+        "cpu_us_per_edit_by_burst": cpu,
+        "wallets": wallet_count,
+        "devices": wallet_count * 2,
+    }
+    return [_row("wallets_200_edits_s", by_burst[best], "edits/s", detail)]
+
+
+async def bytes_per_change(on: Stage) -> list[Row]:
+    """What one edit takes on the writer's wire, alone and in bulk, and on the server's disk."""
+    single, bulk = on.scaled(200, 20), on.scaled(20_000, 200)
+    async with linked_pair(on) as pair:
+        first = await _traffic(pair)
+        await _edit_one_by_one(pair, single)
+        await pair.writer.call("settle")
+        second = await _traffic(pair)
+        small, small_store = sum(on.server.sizes()), await pair.writer.call("store_size")
+        await _flood_one_way(pair, bulk, 20)
+        await pair.writer.call("settle")
+        third = await _traffic(pair)
+        file, log = on.server.sizes()
+        store = await pair.writer.call("store_size")
+    one_by_one, in_bulk = _share(first, second, single), _share(second, third, bulk)
+    wire = {"one_by_one": one_by_one, "in_bulk": in_bulk, "value_bytes": VALUE_SIZE}
+    disk = {
+        "changes": bulk,
+        "log_bytes": log,
+        "on_the_device": round((store - small_store) / bulk, 1),
+    }
+    return [
+        _row("wire_bytes_per_change", one_by_one["writer_sent"], "B", wire),
+        _row("disk_bytes_per_change", (file + log - small) / bulk, "B", disk),
+    ]
+
+
+Workload = Callable[[Stage], Coroutine[Any, Any, list[Row]]]
+
+WORKLOADS: dict[str, Workload] = {
+    "live_latency_ms": live_latency,
+    "throughput_edits_s": throughput,
+    "cold_sync_s": cold_sync,
+    "idle_device_kb": idle_devices,
+    "wallets_200_edits_s": many_wallets,
+    "bytes_per_change": bytes_per_change,
+}
+"""By the name that the peer's workload has; the last one gives the wire's and the disk's rows."""
+
+
+async def run_workload(name: str, scale: float) -> list[Row]:
+    """Run one workload on a fresh server.
+
+    Raises:
+        TransportError: a process failed or took too long.
+    """
+    async with stage(scale) as on:
+        return await WORKLOADS[name](on)
+
+
+class _Watch:
+    """How much processor time some processes take from now on."""
+
+    def __init__(self, **processes: Host | RunningServer) -> None:
+        self._processes = processes
+        self._before = {name: process.cpu_s for name, process in processes.items()}
+
+    def us_per(self, count: int) -> dict[str, int]:
+        """Return the microseconds that each took for one of `count` things."""
+        return {
+            name: round((process.cpu_s - self._before[name]) / count * 1e6)
+            for name, process in self._processes.items()
+        }
+
+
+async def _join(writer: Host, reader: Host, first: int, count: int) -> dict[str, float]:
+    codes = await reader.call("show_codes", count=count)
+    await writer.call("link", codes=codes, first=first)
+    joined: dict[str, float] = await reader.call("joined")
+    return joined
+
+
+async def _cold_device(on: Stage, writer: Host) -> dict[str, float]:
+    async with hosts("devices", 1, on.server.address, folder=on.folder) as (device,):
+        return await _join(writer, device, 0, 1)
+
+
+async def _edit_one_by_one(pair: Pair, count: int) -> list[float]:
+    """Return each edit's latency in milliseconds."""
+    await pair.reader.call("report", field="probe")
+    latencies = []
+    for index in range(count):
+        value = value_of(index)
+        began = asyncio.ensure_future(pair.writer.call("edit", field="probe", value=value))
+        while (news := await pair.reader.news())["seen"] != value:
+            pass
+        latencies.append((news["seen_s"] - await began) * 1000)
+    return latencies
+
+
+async def _flood_one_way(pair: Pair, count: int, burst: int) -> float:
+    """Return the seconds from the first edit until the reader shows the last."""
+    wait = asyncio.ensure_future(pair.reader.call("holds", fields=_newest(count - 1)))
+    began_s: float = await pair.writer.call("flood", count=count, burst=burst)
+    ended_s: float = await wait
+    return ended_s - began_s
+
+
+def _newest(index: int, label: str = "") -> dict[str, str]:
+    return {f"{label}field-{index % FIELD_COUNT}": value_of(index)}
+
+
+async def _traffic(pair: Pair) -> Sequence[dict[str, int]]:
+    return await pair.writer.call("traffic"), await pair.reader.call("traffic")
+
+
+def _share(
+    before: Sequence[dict[str, int]], after: Sequence[dict[str, int]], count: int
+) -> dict[str, float]:
+    return {
+        f"{name}_{way}": round((new[way] - old[way]) / count, 1)
+        for name, old, new in zip(("writer", "reader"), before, after, strict=True)
+        for way in ("sent", "received")
+    }
+
+
+def _row(workload: str, value: float, unit: str, detail: dict[str, Any]) -> Row:
+    return Row(
+        workload=workload,
+        system=BILLFOLD,
+        value=round(value, 3),
+        unit=unit,
+        durable=True,
+        encrypted=True,
+        detail=detail,
+    )

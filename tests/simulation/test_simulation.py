@@ -1,0 +1,12 @@
+import os
+
+import pytest
+
+from tests.support.simulation import World
+
+SEEDS_COUNT = int(os.environ.get("BILLFOLD_SEEDS", "80"))
+
+
+@pytest.mark.parametrize("seed", range(SEEDS_COUNT))
+async def test_all_devices_of_a_bad_network_end_equal(seed: int) -> None:
+    World(seed).run()
