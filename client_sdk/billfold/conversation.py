@@ -10,16 +10,17 @@ from collections.abc import Callable, Sequence
 
 from billfold.cursor import CURSOR_KEY, encode_cursor, read_cursor
 from billfold.events import Event, Synced, SyncProgress, Warned
+from billfold.healing import offers
 from billfold.journal import PushDue, Send, SubscribeDue
 from billfold.proposals import Proposals
 from billfold.refusals import error_of
 from billfold.replica import Replica
-from billfold_protocol import limits
 from billfold_protocol.client_session import (
     Accepted,
     Acked,
     ChainGrew,
     ClientSession,
+    Left,
     Opened,
     Refused,
 )
@@ -29,13 +30,12 @@ from billfold_protocol.errors import (
     BillfoldError,
     ChainFork,
     DeviceRevoked,
-    Equivocation,
     Gap,
     ServerIdentity,
     ServerRollback,
 )
 from billfold_protocol.feed import Beacon, Checkpoint, Reason, Vector, vector_hash
-from billfold_protocol.ids import DeviceId, EntryId, FeedId
+from billfold_protocol.ids import DeviceId, EntryId
 from billfold_protocol.membership import Home, ServerAddress, membership_hash
 from billfold_protocol.messages import (
     Append,
@@ -46,7 +46,6 @@ from billfold_protocol.messages import (
     Entries,
     HeardBeacon,
     Members,
-    Offer,
     Register,
     Registered,
     SendBeacon,
@@ -55,6 +54,9 @@ from billfold_protocol.messages import (
 )
 
 HEARD_KEY = "heard:"
+RESENDS_COUNT_MAX = 16
+"""Refusals in a row after which own entries wait for the next connection."""
+
 CURABLE = frozenset({Reason.QUOTA, Reason.RATE, Reason.FULL, Reason.ROLE})
 """Refusals after which the same entries may be taken later, on the same connection."""
 
@@ -96,6 +98,8 @@ class Conversation:
         self._done_count = self._total_count = 0
         self._has_caught_up = False
         self._has_compared = False
+        self._has_registered = False
+        self._resent_count = 0
         self._offered: set[EntryId] = set()
         """Membership entries that the server had lost, on their way to it again."""
 
@@ -191,6 +195,7 @@ class Conversation:
             case CaughtUp(n=n):
                 self._caught_up(n)
             case Acked(ack=ack):
+                self._resent_count = 0
                 replica.acked(ack.ids)
                 self.tell_if_synced()
             case Refused():
@@ -209,6 +214,8 @@ class Conversation:
                 self._heard(beacon)
             case Ended(reason=reason):
                 self._ended(reason)
+            case Left():
+                pass
 
     def _open(self, opened: Opened) -> None:
         """Pin the server's key at first use; from then on the chain says which it is."""
@@ -313,8 +320,11 @@ class Conversation:
             return
         replica = self._replica()
         match rejection.reason:
-            case Reason.STALE_EPOCH | Reason.STALE_CHAIN | Reason.NOT_NEXT:
+            case Reason.STALE_EPOCH | Reason.STALE_CHAIN | Reason.NOT_NEXT if (
+                self._resent_count < RESENDS_COUNT_MAX
+            ):
                 # The rotation's entry is on its way, or an earlier entry was refused with others.
+                self._resent_count += 1
                 replica.resend(rejection.ids)
             case reason:
                 replica.resend(rejection.ids)
@@ -325,31 +335,11 @@ class Conversation:
 
     def _offer_what_lacks(self, theirs: Vector) -> None:
         """Offer the server the very bytes that it lost."""
-        replica = self._replica()
-        has_lost = False
-        for feed, (seq, id_) in replica.vector_on_server().items():
-            their_seq, their_id = theirs.get(feed, (-1, b""))
-            if their_seq == seq and their_id != id_:
-                self._tell(Warned(Equivocation("two entries carry one feed and sequence number")))
-            if their_seq < seq:
-                has_lost = True
-                self._offer(feed, their_seq + 1, seq)
-        if has_lost:
-            lost = ServerRollback("the server had lost entries; this device gave them back")
-            self._tell(Warned(lost))
-
-    def _offer(self, feed: FeedId, from_seq: int, to_seq: int) -> None:
-        replica = self._replica()
-        batch: list[bytes] = []
-        size = 0
-        entries = replica.core.stored_entries(feed, from_seq)
-        for seq, raw in zip(range(from_seq, to_seq + 1), entries, strict=False):
-            batch.append(raw)
-            size += len(raw)
-            if seq == to_seq or size + limits.ENTRY_SIZE_MAX > limits.BATCH_SIZE_MAX:
-                message = Offer(wallet_id=replica.wallet_id, entries=tuple(batch))
-                self.outgoing.append(self.session.send(message))
-                batch, size = [], 0
+        for offer in offers(self._replica(), theirs):
+            if isinstance(offer, BillfoldError):
+                self._tell(Warned(offer))
+            else:
+                self.outgoing.append(self.session.send(offer))
 
     def _heard(self, raw: bytes) -> None:
         """Remember when another device was last heard; what is not its own says nothing."""
@@ -375,6 +365,9 @@ class Conversation:
     def _register(self) -> None:
         """Bring the whole chain to a server that does not have the wallet."""
         replica = self._replica()
+        if self._has_registered:
+            raise ServerRollback("the server has forgotten that this device belongs to the wallet")
+        self._has_registered = True
         home = replica.state.home
         assert home is not None
         if replica.meta(CURSOR_KEY) is not None:

@@ -5,7 +5,7 @@ Spec: 40-wallet-document.md
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billfold.authoring import create_chain
 from billfold.device import DeviceSecrets
@@ -57,6 +57,16 @@ class NewReplica:
             epoch_keys={epoch: EpochKey(key)},
             feed_salt=random(FEED_SALT_SIZE),
         )
+
+    def joined(
+        self,
+        *,
+        holder: HolderId,
+        chain: MembershipChain,
+        epoch_keys: dict[EpochId, EpochKey],
+    ) -> "NewReplica":
+        """Return this device as a member of another wallet."""
+        return replace(self, holder=holder, chain=chain, epoch_keys=epoch_keys)
 
     def writes(self) -> list[Write]:
         """Return the writes that make a store this replica's."""

@@ -2,7 +2,7 @@
 
 Importing the same file again changes nothing. A newer file updates what it had brought before, but
 never brings back a value that was replaced, removed or thrown away in the wallet since. Records go
-in by the hundred, so that an interrupted import has kept whole records and can be run again.
+in by the hundred: what is there after an interruption stays, and running it again adds the rest.
 
 Spec: 40-wallet-document.md
 """
@@ -111,22 +111,17 @@ def _is_full(batch: list[Plan]) -> bool:
 
 async def _commit(wallet: Wallet, batch: list[Plan], outcome: _Outcome) -> None:
     """Make the plans durable as one change, or as several where one would be too large."""
-    edits: list[Edit] = [edit for plan in batch for edit in plan.edits]
-    if edits:
-        try:
-            async with wallet.edit() as edit:
-                edit.apply(edits)
-        except LimitExceeded as error:
-            if len(batch) == 1:
-                outcome.refused.append(Refused(where=batch[0].label, why=str(error)))
-                return
+    edits = [edit for plan in batch for edit in plan.edits]
+    try:
+        await _write(wallet, edits)
+    except LimitExceeded:
+        if len(batch) == 1:
+            await _commit_in_pieces(wallet, batch[0], outcome)
+        else:
             middle = len(batch) // 2
             await _commit(wallet, batch[:middle], outcome)
             await _commit(wallet, batch[middle:], outcome)
             return
-    else:
-        # A file that changes nothing still lets others have their turn.
-        await asyncio.sleep(0)
     for plan in batch:
         outcome.kept.extend(plan.kept)
         outcome.refused.extend(plan.refused)
@@ -136,6 +131,24 @@ async def _commit(wallet: Wallet, batch: list[Plan], outcome: _Outcome) -> None:
             outcome.updated.append(plan.record)
         elif not plan.is_refused:
             outcome.unchanged.append(plan.record)
+
+
+async def _commit_in_pieces(wallet: Wallet, plan: Plan, outcome: _Outcome) -> None:
+    """Make a record durable that is too large for one change, field after field."""
+    for edit in plan.edits:
+        try:
+            await _write(wallet, [edit])
+        except LimitExceeded as error:
+            outcome.refused.append(Refused(where=plan.label, why=str(error)))
+
+
+async def _write(wallet: Wallet, edits: list[Edit]) -> None:
+    if not edits:
+        # A file that changes nothing still lets others have their turn.
+        await asyncio.sleep(0)
+        return
+    async with wallet.edit() as edit:
+        edit.apply(edits)
 
 
 __all__ = ["ImportResult", "ImportedRecord", "Kept", "Progress", "import_report"]

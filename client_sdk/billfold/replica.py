@@ -42,8 +42,6 @@ from billfold_protocol.feed import Dep, Vector
 from billfold_protocol.ids import (
     DeviceId,
     EntryId,
-    EpochId,
-    EpochKey,
     WalletId,
 )
 from billfold_protocol.key_hierarchy import open_wrap

@@ -6,9 +6,11 @@ Spec: 40-wallet-document.md
 from dataclasses import dataclass
 
 from billfold.document import Change
+from billfold.replica import Replica
+from billfold.servers import SERVER_KEY, parse_server
 from billfold_protocol.errors import BillfoldError
 
-__all__ = ["Change", "Status", "SyncReport"]
+__all__ = ["Change", "Status", "SyncReport", "status_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +47,26 @@ class SyncReport:
     unsynced_count: int
     reason: BillfoldError | None
     """Why it is not complete, where that is known."""
+
+
+def status_of(replica: Replica, *, is_online: bool, last_error: BillfoldError | None) -> Status:
+    """Return how a replica stands.
+
+    Raises:
+        StoreDamaged: what is kept of its server is damaged.
+    """
+    where = parse_server(replica.meta(SERVER_KEY))
+    return Status(
+        wallet_id=replica.wallet_id.hex(),
+        device=replica.core.device_id.hex(),
+        is_online=is_online,
+        is_removed=replica.is_removed,
+        server=None if where is None else where.address,
+        unsynced_count=replica.unsynced_count,
+        waiting_count=replica.waiting_count,
+        records_count=len(replica.document.records()),
+        conflicts_count=len(replica.document.conflicts()),
+        quarantined_count=replica.quarantined_count,
+        state_hash=replica.state_hash().hex(),
+        last_error=last_error,
+    )

@@ -13,7 +13,6 @@ Spec: 21-sync.md
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from billfold.authoring import Author, Authored
 from billfold.backoff import Backoff
@@ -24,6 +23,7 @@ from billfold.events import ConnectionChanged, Event, RecordsChanged, Synced, Wa
 from billfold.listening import EventStream
 from billfold.proposals import Proposals
 from billfold.replica import Replica
+from billfold.servers import Server
 from billfold.store import WalletStore
 from billfold.transport import Connection, Transport
 from billfold.transport.interface import SYNC_PATH
@@ -38,15 +38,6 @@ from billfold_protocol.errors import (
 
 REFUSED_RETRY_S = 20.0
 """How long pushes rest after the server refused one for want of room, or of rights."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """Where a wallet syncs."""
-
-    address: str
-    token: str | None = None
-    """What the operator gave for registering, if anything."""
 
 
 class Synchronizer:
@@ -307,6 +298,18 @@ class Synchronizer:
         if not isinstance(error, TransportError | RemoteProtocolError):
             self.tell(Warned(error))
         self.tell(ConnectionChanged(is_online=False, reason=error))
+
+    async def sync(self, deadline_s: float) -> BillfoldError | None:
+        """Wait until everything is in step and durable, or for so long; return what prevents it."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self.wait_synced()
+                await self.committed()
+        except TimeoutError:
+            return self.last_error
+        except BillfoldError as refusal:
+            return refusal
+        return None
 
     async def wait_synced(self) -> None:
         """Wait until nothing is under way in either direction.

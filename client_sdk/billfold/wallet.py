@@ -8,7 +8,6 @@ Spec: 40-wallet-document.md
 
 import asyncio
 import secrets
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,29 +23,25 @@ from billfold.document import (
 from billfold.editing import EditBlock, natural_key_text
 from billfold.founding import NewReplica
 from billfold.household import Device, Household
-from billfold.keyring import Unlock, create_key, open_key
+from billfold.keyring import Unlock
 from billfold.listening import EventStream
 from billfold.model import wallet_merge_kinds
-from billfold.pairing import Confirm, Newcomer, ShowCode
+from billfold.opening import check_name, create_store, link_store, now_ms, open_store
+from billfold.pairing import Confirm, ShowCode
 from billfold.replica import Replica
-from billfold.reports import Change, Status, SyncReport
-from billfold.store import PutMeta, SqlCipherStore, WalletLock, WalletStore
-from billfold.synchronizer import Server, Synchronizer
+from billfold.reports import Change, Status, SyncReport, status_of
+from billfold.servers import SERVER_KEY, Server, encode_server, parse_server
+from billfold.store import WalletStore
+from billfold.synchronizer import Synchronizer
 from billfold.transport import Transport, WebSocketTransport, normalise_address
-from billfold_protocol import codec
 from billfold_protocol.errors import (
-    BillfoldError,
     InputError,
     LocalProtocolError,
-    Malformed,
     NotFound,
-    StoreDamaged,
-    StoreMissing,
 )
 from billfold_protocol.ids import FeedId, WalletId
-from billfold_protocol.linking import NAME_SIZE_MAX, Hello
+from billfold_protocol.linking import Hello
 
-SERVER_KEY = "server"
 CLOSE_TIMEOUT_S = 5.0
 
 
@@ -91,8 +86,8 @@ class Wallet:
         """
         check_name(name)
         where = None if server is None else Server(address=normalise_address(server), token=token)
-        founded = NewReplica.create(secrets.token_bytes, now_ms=_now_ms())
-        store = await asyncio.to_thread(_create_store, Path(path), unlock, founded, where)
+        founded = NewReplica.create(secrets.token_bytes, now_ms=now_ms())
+        store = await asyncio.to_thread(create_store, Path(path), unlock, founded, where)
         wallet = await cls._open(store, transport)
         await wallet.rename_device(wallet.status().device, name)
         return wallet
@@ -110,7 +105,7 @@ class Wallet:
             UpdateNeeded: a newer version wrote it.
             StoreDamaged: its bytes fail their checks.
         """
-        store = await asyncio.to_thread(_open_store, Path(path), unlock)
+        store = await asyncio.to_thread(open_store, Path(path), unlock)
         return await cls._open(store, transport)
 
     @classmethod
@@ -143,34 +138,10 @@ class Wallet:
             InputError: the code, the name or the address is not acceptable.
         """
         check_name(name)
-        if (code is None) == (show is None):
-            raise InputError("linking takes either a code or a way to show one")
-        directory, address = Path(path), normalise_address(server)
-        lock = WalletLock(directory)
         way = transport or WebSocketTransport()
-        try:
-            SqlCipherStore.require_absent(directory)
-            fresh = NewReplica.create(secrets.token_bytes, now_ms=_now_ms())
-            newcomer = Newcomer(way, fresh.secrets, name=name, random=secrets.token_bytes)
-            if code is not None:
-                joined = await newcomer.by_words(address, code)
-            else:
-                assert show is not None
-                joined = await newcomer.by_qr(address, show)
-        except BaseException:
-            lock.release()
-            if transport is None:
-                await way.close()
-            raise
-        replica = NewReplica(
-            secrets=fresh.secrets,
-            holder=joined.welcome.holder,
-            chain=joined.chain,
-            epoch_keys=joined.epoch_keys,
-            feed_salt=fresh.feed_salt,
+        store = await link_store(
+            Path(path), unlock=unlock, server=server, name=name, code=code, show=show, transport=way
         )
-        where = Server(address=joined.welcome.address)
-        store = await asyncio.to_thread(_create_store, directory, unlock, replica, where, lock)
         wallet = await cls._open(store, way)
         await wallet.rename_device(wallet.status().device, name)
         return wallet
@@ -181,12 +152,12 @@ class Wallet:
 
         def load() -> Replica:
             return Replica(
-                store, now_ms=_now_ms, random=secrets.token_bytes, merge_kinds=wallet_merge_kinds
+                store, now_ms=now_ms, random=secrets.token_bytes, merge_kinds=wallet_merge_kinds
             )
 
         try:
             synchronizer = Synchronizer(store, load, transport=way, random=secrets.token_bytes)
-            where = _parse_server(synchronizer.replica.meta(SERVER_KEY))
+            where = parse_server(synchronizer.replica.meta(SERVER_KEY))
         except BaseException:
             store.close()
             raise
@@ -221,8 +192,6 @@ class Wallet:
         finally:
             await self._transport.close()
             self._store.close()
-
-    # Reading
 
     @property
     def wallet_id(self) -> WalletId:
@@ -273,8 +242,6 @@ class Wallet:
         """Return the id of the record that has a natural key, whether or not it is there."""
         return self._natural_id(record_type, natural_key_text(natural_key))
 
-    # Editing
-
     def edit(self) -> EditBlock:
         """Begin several edits that become one change: `async with wallet.edit() as edit`."""
         return EditBlock(self._commit, random=secrets.token_bytes, natural_id=self._natural_id)
@@ -302,29 +269,15 @@ class Wallet:
         async with self.edit() as edit:
             edit.apply(edits)
 
-    # Syncing
-
     def events(self) -> EventStream:
         """Return what happens from now on, in order; close it when it is no longer read."""
         return self._synchronizer.events()
 
     def status(self) -> Status:
         """Return how the wallet stands."""
-        replica, synchronizer = self._replica, self._synchronizer
-        where = _parse_server(replica.meta(SERVER_KEY))
-        return Status(
-            wallet_id=replica.wallet_id.hex(),
-            device=replica.core.device_id.hex(),
-            is_online=synchronizer.is_online,
-            is_removed=replica.is_removed,
-            server=None if where is None else where.address,
-            unsynced_count=replica.unsynced_count,
-            waiting_count=replica.waiting_count,
-            records_count=len(replica.document.records()),
-            conflicts_count=len(replica.document.conflicts()),
-            quarantined_count=replica.quarantined_count,
-            state_hash=replica.state_hash().hex(),
-            last_error=synchronizer.last_error,
+        synchronizer = self._synchronizer
+        return status_of(
+            self._replica, is_online=synchronizer.is_online, last_error=synchronizer.last_error
         )
 
     async def connect(self, server: str, *, token: str | None = None) -> None:
@@ -338,7 +291,7 @@ class Wallet:
         if home is not None and home.server.address != address:
             raise InputError(f"this wallet lives on {home.server.address}")
         where = Server(address=address, token=token)
-        self._replica.put_meta(SERVER_KEY, _encode_server(where))
+        self._replica.put_meta(SERVER_KEY, encode_server(where))
         await self._synchronizer.committed()
         self._synchronizer.connect(where)
 
@@ -352,29 +305,19 @@ class Wallet:
         Args:
             deadline_s: seconds; a phone's background task gives what the system allows it.
         """
-        where = _parse_server(self._replica.meta(SERVER_KEY))
+        where = parse_server(self._replica.meta(SERVER_KEY))
         if where is None:
             reason = LocalProtocolError("this wallet has no server; `connect` gives it one")
             return SyncReport(
                 is_complete=False, unsynced_count=self._replica.unsynced_count, reason=reason
             )
         self._synchronizer.connect(where)
-        error: BillfoldError | None = None
-        try:
-            async with asyncio.timeout(deadline_s):
-                await self._synchronizer.wait_synced()
-                await self._synchronizer.committed()
-        except TimeoutError:
-            error = self._synchronizer.last_error
-        except BillfoldError as refusal:
-            error = refusal
+        error = await self._synchronizer.sync(deadline_s)
         return SyncReport(
             is_complete=self._synchronizer.is_synced,
             unsynced_count=self._replica.unsynced_count,
             reason=error,
         )
-
-    # Devices
 
     def devices(self) -> list[Device]:
         """Return the wallet's devices in the order they joined, removed ones last."""
@@ -453,71 +396,3 @@ class Wallet:
         if self._is_closed:
             raise LocalProtocolError("the wallet is closed")
         return await self._synchronizer.edit(list(edits))
-
-
-def check_name(name: str) -> None:
-    """Check what a person calls a device.
-
-    Raises:
-        InputError: it is empty, too long or not printable.
-    """
-    if not name.strip() or len(name.encode()) > NAME_SIZE_MAX or not name.isprintable():
-        raise InputError(f"a device's name is printable text of at most {NAME_SIZE_MAX} bytes")
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _create_store(
-    directory: Path,
-    unlock: Unlock,
-    replica: NewReplica,
-    where: Server | None,
-    lock: WalletLock | None = None,
-) -> WalletStore:
-    lock = lock or WalletLock(directory)
-    try:
-        SqlCipherStore.require_absent(directory)
-        key = create_key(directory, unlock, secrets.token_bytes)
-        store = SqlCipherStore.create(directory, key, lock=lock)
-    except BaseException:
-        lock.release()
-        raise
-    writes = replica.writes()
-    if where is not None:
-        writes.append(PutMeta(SERVER_KEY, _encode_server(where)))
-    try:
-        store.commit(writes)
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
-def _open_store(directory: Path, unlock: Unlock) -> WalletStore:
-    if not directory.is_dir():
-        raise StoreMissing(f"there is no wallet in {directory}")
-    lock = WalletLock(directory)
-    try:
-        key = open_key(directory, unlock)
-        return SqlCipherStore.open(directory, key, lock=lock)
-    except BaseException:
-        lock.release()
-        raise
-
-
-def _encode_server(where: Server) -> bytes:
-    return codec.encode([where.address, where.token])
-
-
-def _parse_server(data: bytes | None) -> Server | None:
-    if data is None:
-        return None
-    try:
-        address, token = codec.as_array(codec.decode(data, size_max=2048), 2)
-        return Server(
-            address=codec.as_text(address), token=None if token is None else codec.as_text(token)
-        )
-    except Malformed as error:
-        raise StoreDamaged("the server's address in the wallet's file is damaged") from error

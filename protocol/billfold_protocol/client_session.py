@@ -48,6 +48,7 @@ from billfold_protocol.messages import (
     ServerMessage,
     Subscribe,
     Subscribed,
+    Unsubscribe,
     Wraps,
     encode_client_message,
     parse_server_message,
@@ -107,6 +108,13 @@ class ChainGrew:
     checkpoint: Checkpoint
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """Something came that was on its way when the wallet was unsubscribed from; ignore it."""
+
+    wallet_id: WalletId
+
+
 Event = (
     Opened
     | Accepted
@@ -121,6 +129,7 @@ Event = (
     | Difference
     | HeardBeacon
     | Ended
+    | Left
 )
 
 
@@ -138,6 +147,7 @@ class ClientSession:
         self._phases: dict[WalletId, WalletPhase] = {}
         self._nonces: dict[WalletId, bytes] = {}
         self._in_flight: dict[WalletId, dict[EntryId, int]] = {}
+        self._left: set[WalletId] = set()
 
     @property
     def challenge(self) -> Challenge:
@@ -165,8 +175,14 @@ class ClientSession:
         message = parse_server_message(data)
         if isinstance(message, Challenge):
             return self._open(message)
-        if message.wallet_id not in self._phases:
+        phase = self._phases.get(message.wallet_id)
+        if phase is None and message.wallet_id in self._left:
+            return Left(wallet_id=message.wallet_id)
+        if phase is None:
             raise RemoteProtocolError("the server speaks of a wallet it was not asked for")
+        if phase is WalletPhase.ASKED and not isinstance(message, Subscribed | Registered | Ended):
+            # Without `subscribed` there is no fresh checkpoint to hold the rest against.
+            raise RemoteProtocolError("the server sends entries before it answers the question")
         return self._about_wallet(message)
 
     def subscribe(
@@ -219,13 +235,20 @@ class ClientSession:
         message = Push(wallet_id=wallet_id, entries=tuple(raw for _, raw in entries))
         return encode_client_message(message)
 
+    def unsubscribe(self, wallet_id: WalletId) -> bytes:
+        """End a subscription; the wallet may be subscribed to again on another connection."""
+        self._phases.pop(wallet_id, None)
+        self._in_flight.pop(wallet_id, None)
+        self._left.add(wallet_id)
+        return encode_client_message(Unsubscribe(wallet_id=wallet_id))
+
     def send(self, message: ClientMessage) -> bytes:
         """Return the bytes of a message that needs no proof and no credit.
 
         Raises:
             LocalProtocolError: the message does.
         """
-        if isinstance(message, Subscribe | Register | Push):
+        if isinstance(message, Subscribe | Register | Push | Unsubscribe):
             raise LocalProtocolError("this message has a method of its own")
         return encode_client_message(message)
 
@@ -244,8 +267,8 @@ class ClientSession:
     def _ask(self, wallet_id: WalletId, pinned_key: ServerKey | None) -> None:
         if pinned_key is not None and self.challenge.server_key != pinned_key:
             raise ServerIdentity("the server's key is not the one that the wallet pins")
-        if wallet_id in self._phases:
-            raise LocalProtocolError("the wallet is subscribed to already")
+        if wallet_id in self._phases or wallet_id in self._left:
+            raise LocalProtocolError("the wallet was subscribed to on this connection already")
         self._phases[wallet_id] = WalletPhase.ASKED
 
     def _about_wallet(self, message: ServerMessage) -> Event:

@@ -107,6 +107,11 @@ def serve(  # noqa: PLR0913  # One parameter for each option.
         "log_level": log_level,
         "drain_s": drain,
     }
+    _run(options, config, ready_file)
+
+
+def _run(options: dict[str, object], config: Path | None, ready_file: Path | None) -> None:
+    """Run a server with these options, and end with the code that tells why it stopped."""
     is_ready = False
 
     def announce(addresses: Sequence[str]) -> None:

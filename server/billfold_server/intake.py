@@ -190,7 +190,12 @@ class Intake:
 
     def offer(self, peer: Peer, message: Offer) -> None:
         """Take entries of any feed that the server lacks."""
-        self._take(peer, self._wallets.require(message.wallet_id), message, None)
+        wallet = self._wallets.require(message.wallet_id)
+        device = peer.subscriptions[message.wallet_id].device
+        # Each costs a signature check, so they have a rate as pushes have.
+        count = len(message.entries)
+        has_rate = self._entry_rate.take(("offer", device), count, now_s=self._now_s())
+        self._take(peer, wallet, message, None if has_rate else Reason.RATE)
 
     def _take(
         self, peer: Peer, wallet: ActiveWallet, message: Push | Offer, refusal: Reason | None
@@ -200,6 +205,8 @@ class Intake:
         size_max = self._config.quotas.wallet_size_max
         refused: dict[Reason, dict[EntryId, int]] = {}
         for raw in message.entries:
+            # Only pushes take credit, so only they give it back.
+            credit = len(raw) if isinstance(message, Push) else 0
             try:
                 signed = parse_entry(raw, wallet.wallet_id)
             except BillfoldError as error:
@@ -216,14 +223,14 @@ class Intake:
                     wallet.take(entry, wallet.owner_of(signed.value), signed.value.k)
                     part = self._staged.of(wallet)
                     part.add_entry(entry, peer)
-                    part.add_ack(peer, entry.entry_id, len(raw))
+                    part.add_ack(peer, entry.entry_id, credit)
                     self._staged.size += len(raw)
                     self._delivery.counters.entries_taken += 1
                 case Known():
-                    self._staged.of(wallet).add_ack(peer, signed.value.id, len(raw))
+                    self._staged.of(wallet).add_ack(peer, signed.value.id, credit)
                 case Reason() as reason:
                     ids = refused.setdefault(reason, {})
-                    ids[signed.value.id] = ids.get(signed.value.id, 0) + len(raw)
+                    ids[signed.value.id] = ids.get(signed.value.id, 0) + credit
         for reason, ids in refused.items():
             self._delivery.refuse(peer, wallet, list(ids), reason, sum(ids.values()))
 

@@ -85,10 +85,10 @@ async def _make_wallet(folder: Path, address: str, console: Console, claims: Cla
             notes=f"{CANARIES[1]}\nBring the card.",
         )
         edit.add("login", title="Demo", username="octavia", password=CANARIES[2])
-    report = await laptop.sync(deadline_s=DEADLINE_S)
+    synced = await laptop.sync(deadline_s=DEADLINE_S)
     claims.check(
         "the laptop's wallet is on the server",
-        holds=report.is_complete,
+        holds=synced.is_complete,
         detail=f"{imported} records imported",
     )
     console.print()
@@ -204,7 +204,7 @@ async def _edit_apart(
         console.print(f"kept conflict in {conflict.field}:")
         for value in conflict.values:
             device = laptop.device_of(value.actor)
-            console.print(f"    {value.value}  from {'?' if device is None else device.name}")
+            console.print(f"    {value.value!s}  from {'?' if device is None else device.name}")
     conflicts = [(c.record, c.field) for c in laptop.conflicts()]
     claims.check(
         "the field both set keeps both values, and is the only conflict",

@@ -16,7 +16,6 @@ from billfold_protocol.messages import (
     Offer,
     Registered,
     SendBeacon,
-    Unsubscribe,
     Wraps,
 )
 from tests.support.running_server import running_server, settings
@@ -248,7 +247,7 @@ async def test_a_beacon_reaches_the_other_devices_now_and_later() -> None:
         ).sign(wallet.owner.signing_key)
         await laptop_client.send(SendBeacon(wallet_id=wallet_id, beacon=beacon))
         assert (await phone_client.until(HeardBeacon)).beacon == beacon
-        await phone_client.send(Unsubscribe(wallet_id=wallet_id))
+        await phone_client.leave(wallet_id)
         async with SyncClient(server.addresses[0]) as again:
             await again.subscribe(wallet, phone)
             assert (await again.until(HeardBeacon)).beacon == beacon

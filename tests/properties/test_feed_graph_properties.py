@@ -14,24 +14,38 @@ from tests.support.wallets import TestDevice, TestFeed, TestWallet
 WRITING = (Act.WRITE, Act.WRITE, Act.WRITE_ANYWAY, Act.OPEN_FEED, Act.RESEAL, Act.MEET, Act.MEET)
 MEMBERSHIP = (Act.LINK, Act.ROTATE, Act.DEMOTE, Act.PROMOTE, Act.REVOKE)
 LEARNING = (Act.LEARN, Act.LEARN_AND_VOUCH)
+REMOVALS = (Act.REVOKE, Act.DEMOTE)
 
 
 def steps(*acts: Act) -> st.SearchStrategy[Step]:
     return st.builds(Step, st.sampled_from(acts), st.integers(0, 4), st.integers(0, 4))
 
 
-def joined(parts: tuple[list[Step], Step, list[Step]]) -> list[Step]:
-    before, removal, after = parts
-    return [*before, removal, *after]
+def joined(parts: tuple[list[Step], ...]) -> list[Step]:
+    return [step for part in parts for step in part]
 
 
 anything = st.lists(steps(*WRITING, *WRITING, *MEMBERSHIP, *LEARNING), min_size=4, max_size=30)
+others = st.integers(1, 3)
 one_removal = st.tuples(
     st.lists(steps(*WRITING), min_size=6, max_size=20),
-    st.builds(Step, st.sampled_from((Act.REVOKE, Act.DEMOTE)), st.just(0), st.integers(1, 3)),
+    st.builds(lambda act, other: [Step(act, 0, other)], st.sampled_from(REMOVALS), others),
     st.lists(steps(*WRITING, *LEARNING), min_size=2, max_size=12),
 ).map(joined)
-histories = anything | one_removal
+back_again = st.tuples(
+    st.lists(steps(*WRITING), min_size=6, max_size=12),
+    st.builds(
+        lambda other: [
+            Step(Act.DEMOTE, 0, other),
+            Step(Act.PROMOTE, 0, other),
+            Step(Act.LEARN, other),
+            Step(Act.RESEAL, other),
+        ],
+        others,
+    ),
+    st.lists(steps(*WRITING, *MEMBERSHIP, *LEARNING), max_size=8),
+).map(joined)
+histories = anything | one_removal | back_again
 
 
 def deliver(history: History, rng: Random, *, restarts: bool) -> TestReplica:

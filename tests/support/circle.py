@@ -177,6 +177,10 @@ class Circle:
         target = Target(TargetKind.DEVICE, self[name].device_id)
         return self._append(author, self[author].replica.author().revoke(target))
 
+    def rotate(self, author: str) -> Membership:
+        """Let a device begin a new epoch; only the author knows of it yet."""
+        return self._append(author, self[author].replica.author().rotate())
+
     def set_role(self, author: str, name: str, role: Role) -> Membership:
         """Let a device give another role; only the author knows of it yet."""
         return self._append(

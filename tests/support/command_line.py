@@ -168,10 +168,7 @@ def server_process(folder: Path) -> Iterator[str]:
     """Run a server as a process of its own; yield its address."""
     computer = Computer(folder=folder)
     process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "billfold_server", "--store", "memory:"),
-            *("--listen", "127.0.0.1:0"),
-        ],
+        f"{sys.executable} -m billfold_server --store memory: --listen 127.0.0.1:0".split(),
         env=computer.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -179,7 +176,7 @@ def server_process(folder: Path) -> Iterator[str]:
     )
     try:
         assert process.stdout is not None
-        # "Billfold server ready at http://127.0.0.1:12345"
+        # It says where it is ready as the last word of its first line.
         yield process.stdout.readline().split()[-1]
     finally:
         process.terminate()

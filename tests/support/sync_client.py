@@ -117,6 +117,10 @@ class SyncClient:
         """Send a message that needs no proof."""
         await self.socket.send_bytes(self.session.send(message))
 
+    async def leave(self, wallet_id: WalletId) -> None:
+        """Unsubscribe from a wallet."""
+        await self.socket.send_bytes(self.session.unsubscribe(wallet_id))
+
     async def register(
         self,
         wallet: TestWallet,

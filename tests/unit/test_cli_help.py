@@ -10,10 +10,13 @@ from billfold.cli.exit_codes import MEANINGS, ExitCode, error_named, exit_code_o
 from billfold_protocol import errors
 from billfold_protocol.errors import BillfoldError
 
-PROMISED = (
-    "init, link, join, add, set, get, ls, rm, restore, history, conflicts, resolve, devices, "
-    "revoke, sync, watch, status, import, export, doctor"
-).split(", ")
+PROMISED = frozenset(
+    {
+        *("init", "link", "join", "add", "set", "get", "ls", "rm", "restore", "history"),
+        *("conflicts", "resolve", "devices", "revoke", "sync", "watch", "status", "import"),
+        *("export", "doctor"),
+    }
+)
 COMMON = ("--wallet", "--unlock", "--passphrase-file", "--key-file", "--offline", "--json")
 
 

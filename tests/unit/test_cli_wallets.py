@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import stat
@@ -65,7 +66,7 @@ def test_a_passphrase_opens_a_wallet_and_a_wrong_one_does_not(
     assert captured.out == ""
     assert json.loads(captured.err)["error"]["type"] == "UnlockFailed"
     monkeypatch.delenv("BILLFOLD_PASSPHRASE")
-    monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: PTH123, SIM115
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert run(["status", *place]) == 4
 
 
@@ -117,6 +118,15 @@ def test_the_one_who_has_the_wallet_open_is_named(
     assert shell.plain("status").code == 0
 
 
+def test_a_command_waits_until_another_has_let_go(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("init")
+    lock = WalletLock(shell.folder)
+    monkeypatch.setattr("time.sleep", lambda _: lock.release())
+    assert shell("status").code == 0
+
+
 def test_doctor_finds_what_others_can_open(shell: Shell) -> None:
     shell("init")
     assert shell("doctor").code == 0
@@ -149,7 +159,7 @@ def test_a_server_that_cannot_be_reached_does_not_keep_anyone_from_working(shell
     assert shell("link", "--yes").code == 5
     assert shell("doctor").code == 9
     assert shell("doctor", "--offline").code == 0
-    assert shell("sync", "--server", "not an address").code == 2
+    assert shell("sync", "--server", "ftp://example.org").code == 2
 
 
 def test_a_device_has_a_name_that_can_change(shell: Shell) -> None:

@@ -20,6 +20,8 @@ from billfold.document.limits import (
     CHANGE_INFLATED_SIZE_MAX,
     CHANGE_SIZE_MAX,
     PENDING_COUNT_MAX,
+    PENDING_SIZE_MAX,
+    VALUE_SIZE_MAX,
 )
 from billfold_protocol.errors import (
     BillfoldError,
@@ -274,34 +276,42 @@ def test_a_value_that_its_author_had_not_seen_cannot_be_superseded() -> None:
     assert before.state_hash() == after.state_hash()
 
 
-def unreadable_number() -> list[bytes]:
+def test_a_deletion_names_the_operation_that_put_what_it_deletes() -> None:
+    """Else the library would keep what the change says it deletes."""
+    document = Document(MALLORY)
+    base = make(document, FieldEdit(RECORD, "field", 1), FieldEdit(RECORD, "other", 1)).raw
+    second = make(document, FieldEdit(RECORD, "field", 2)).raw
+    # The columns of predecessors: actor 0 and counter 1, at the end.
+    assert contents(second).endswith(b"\x7f\x00\x7f\x01")
+    wrong = sealed(contents(second)[:-1] + b"\x02")
+    bob = Document(BOB)
+    bob.apply([base, wrong], feed=MALLORY)
+    assert isinstance(only(bob.set_aside).error, Quarantined)
+    of_nobody = sealed(contents(second)[:-3] + b"\x05\x7f\x01")
+    carol = Document(ALICE)
+    carol.apply([base, of_nobody], feed=MALLORY)
+    assert isinstance(only(carol.set_aside).error, Malformed)
+
+
+def unreadable_number() -> bytes:
     """Return a whole number in two bytes that fits in one: the library raises an error."""
     raw = forged(counted(MALLORY, 1)[0], b"\x7f\x14\x00", b"\x7f\x24\x80\x00")
-    return [sealed(contents(raw).replace(b"\x57\x01", b"\x57\x02"))]
+    return sealed(contents(raw).replace(b"\x57\x01", b"\x57\x02"))
 
 
-def superseding_an_unknown_feeds_value() -> list[bytes]:
-    """Return an index of a feed, 5, that the change does not name: the library panics."""
-    first, second = counted(MALLORY, 2)
-    return [first, forged(second, b"\x7e\x00\x01\x7f\x00\x7f", b"\x7e\x00\x01\x7f\x05\x7f")]
-
-
-@pytest.mark.parametrize("forge", [unreadable_number, superseding_an_unknown_feeds_value])
-def test_a_change_that_the_library_fails_on_is_poison_and_others_go_on(
-    forge: Callable[[], list[bytes]],
-) -> None:
+def test_a_change_that_the_library_fails_on_is_poison_and_others_go_on() -> None:
     """P01: bytes that pass every check here, but not the library's own."""
     base = Document(ALICE)
     start = make(base, FieldEdit(RECORD, "field", 1)).raw
     honest = [make(base, FieldEdit(RECORD, "field", number)).raw for number in range(2, 40)]
-    *good, poison = forge()
+    poison = unreadable_number()
     bob = Document(BOB)
     bob.apply([start], feed=ALICE)
-    applied = bob.apply([*honest[:20], *good, poison, *honest[20:]])
+    applied = bob.apply([*honest[:20], poison, *honest[20:]])
     item = only(applied.set_aside)
-    assert (item.raw, item.stops_at) == (poison, len(good) + 1)
+    assert (item.raw, item.stops_at) == (poison, 1)
     assert isinstance(item.error, PeerPoison)
-    assert len(applied.hashes) == len(honest) + len(good)
+    assert len(applied.hashes) == len(honest)
     reopened = Document.load(bob.save(), actor=BOB, set_aside=bob.set_aside)
     assert reopened.state_hash() == bob.state_hash()
 
@@ -373,3 +383,60 @@ def test_notes_can_be_built_on_only_where_they_are_seen() -> None:
         assert document.record(RECORD).notes == "abcd"
     assert documents[0].state_hash() == documents[1].state_hash()
     assert not isinstance(only(documents[0].set_aside).error, PeerPoison)
+
+
+def test_what_was_never_in_its_turn_is_checked_when_the_wallet_opens() -> None:
+    """Waiting changes are kept before it is known whether their counter follows."""
+    own = Document(MALLORY)
+    first = make(own, FieldEdit(RECORD, "other", 1)).raw
+    second = contents(make(own, FieldEdit(RECORD, "other", 2)).raw)
+    runs_ahead = sealed(second.replace(MALLORY + b"\x02\x02", MALLORY + b"\x02\x09"))
+    document = Document.load(b"", [runs_ahead, first], actor=BOB)
+    assert [item.raw for item in document.set_aside] == [runs_ahead]
+    assert document.has_change(parse_change(first).hash)
+
+
+def test_what_the_library_cannot_take_back_at_once_is_taken_in_one_by_one() -> None:
+    poison = unreadable_number()
+    honest = counted(ALICE, 3)
+    document = Document.load(b"", [poison, *honest], actor=BOB)
+    assert only(document.set_aside).raw == poison
+    assert len(document.heads) == 1
+    assert document.has_change(parse_change(honest[-1]).hash)
+
+
+def test_a_foreign_change_is_reported_each_time_it_comes() -> None:
+    """Whoever keeps changes must not keep it as its author's own, the second time either."""
+    (raw,) = counted(ALICE, 1)
+    document = Document(BOB)
+    for _ in range(2):
+        assert only(document.apply([raw], feed=MALLORY).set_aside).raw == raw
+
+
+def test_a_run_of_large_changes_is_taken_in_whole() -> None:
+    """Together they are larger than what may wait, but none of them has to."""
+    alice = Document(ALICE)
+    count = PENDING_SIZE_MAX // (3 * VALUE_SIZE_MAX) + 2
+    values = [hashlib.shake_256(bytes([number])).digest(VALUE_SIZE_MAX) for number in range(3)]
+    feed = [
+        make(alice, *(FieldEdit(RECORD, f"{name} {number}", values[name]) for name in range(3))).raw
+        for number in range(count)
+    ]
+    applied = Document(BOB).apply(feed, feed=ALICE)
+    assert (len(applied.hashes), applied.refused) == (count, ())
+
+
+def test_a_change_that_inflates_beyond_what_others_take_in_is_not_made() -> None:
+    document = Document(ALICE)
+    edits = [FieldEdit(RECORD, f"field {number}", "x" * VALUE_SIZE_MAX) for number in range(65)]
+    with pytest.raises(LimitExceeded):
+        document.change(edits, time_ms=0)
+    assert document.heads == ()
+
+
+def test_a_change_travels_in_its_shorter_form() -> None:
+    document = Document(ALICE)
+    make(document, FieldEdit(RECORD, "secret", "value 1"))
+    raw = make(document, FieldEdit(RECORD, "secret", "value 2")).raw
+    assert len(raw) < len(sealed(contents(raw)))
+    assert len(raw) <= 210

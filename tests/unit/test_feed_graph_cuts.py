@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import pytest
 
 from billfold_protocol.crypto.signing import Verified
@@ -132,3 +134,31 @@ def test_feeds_of_names_no_feed_of_which_nothing_counts(scene: Scene) -> None:
     node = scene.replica.graph.find(scene.other.head)
     assert node is not None
     assert node.standing is Standing.EXCLUDED
+
+
+@pytest.mark.parametrize("order", list(permutations(("first", "again", "chain"))))
+def test_an_entry_sealed_again_once_its_device_may_write_counts_in_every_order(
+    scene: Scene, order: tuple[str, ...]
+) -> None:
+    wallet, old_key = scene.wallet, scene.wallet.epoch_key
+    first = wallet.seal(scene.editor, scene.other, b"1")
+    wallet.set_role(scene.editor, Role.VIEWER)
+    wallet.set_role(scene.editor, Role.EDITOR)
+    again = scene.editor.sealer.reseal(
+        first.value,
+        old_key=old_key,
+        state=wallet.state,
+        key=wallet.epoch_key,
+        random=scene.editor.random,
+    )
+    for arrived in order:
+        if arrived == "chain":
+            scene.replica.learn(wallet.chain.raws)
+        else:
+            scene.replica.receive(first.raw if arrived == "first" else again.raw)
+    assert scene.replica.counted == {first.value.id}
+    # The envelope that makes it count is the one to keep.
+    assert scene.replica.stored[first.value.id].raw == again.raw
+    scene.replica.restart()
+    assert scene.replica.drop_what_is_cut_off() == []
+    assert scene.replica.counted == {first.value.id}

@@ -41,6 +41,8 @@ _CHECKSUM_SIZE: Final = 4
 _TYPE_OFFSET: Final = len(_MAGIC) + _CHECKSUM_SIZE
 _TYPE_CHANGE: Final = 1
 _TYPE_DEFLATED: Final = 2
+_WINDOW_BITS_FEW: Final = 12
+_DEFLATE_MEMORY_FEW: Final = 4
 
 
 class ParsedChange(NamedTuple):
@@ -69,6 +71,16 @@ class ParsedChange(NamedTuple):
         return self.start_counter + self.operations.row_count - 1
 
 
+class Header(NamedTuple):
+    """What a change says about itself before its operations."""
+
+    hash: bytes
+    dependencies: tuple[bytes, ...]
+    actor: bytes
+    seq: int
+    start_counter: int
+
+
 def parse_change(raw: bytes, size_max: int = CHANGE_SIZE_MAX) -> ParsedChange:
     """Check a change's frame, checksum, bounds and kinds of operations, and return its parts.
 
@@ -78,14 +90,7 @@ def parse_change(raw: bytes, size_max: int = CHANGE_SIZE_MAX) -> ParsedChange:
         LimitExceeded: they are above a bound.
     """
     contents, change_hash = _unframe(raw, size_max)
-    count, position = read_unsigned(contents, 0)
-    if count > CHANGE_DEPENDENCY_COUNT_MAX:
-        raise LimitExceeded("A change builds on more changes than are taken in.")
-    end = position + HASH_SIZE * count
-    dependencies = tuple([contents[at : at + HASH_SIZE] for at in range(position, end, HASH_SIZE)])
-    actor, position = _read_actor(contents, end)
-    seq, position = read_unsigned(contents, position)
-    start_counter, position = read_unsigned(contents, position)
+    header, position = _read_header(contents, change_hash)
     _, position = read_signed(contents, position)  # The time, which is advisory.
     size, position = read_unsigned(contents, position)
     if size > CHANGE_MESSAGE_SIZE_MAX:
@@ -93,6 +98,7 @@ def parse_change(raw: bytes, size_max: int = CHANGE_SIZE_MAX) -> ParsedChange:
     count, position = read_unsigned(contents, position + size)
     if count > CHANGE_ACTOR_COUNT_MAX:
         raise LimitExceeded("A change names more feeds than are taken in.")
+    _, dependencies, actor, seq, start_counter = header
     actors = [actor]
     for _ in range(count):
         other, position = _read_actor(contents, position)
@@ -104,12 +110,54 @@ def parse_change(raw: bytes, size_max: int = CHANGE_SIZE_MAX) -> ParsedChange:
     return ParsedChange(raw, change_hash, actor, seq, start_counter, dependencies, operations)
 
 
+def parse_header(raw: bytes) -> Header:
+    """Return what a change says about itself, without a look at its operations.
+
+    Raises:
+        Malformed: the bytes are not a change.
+        LimitExceeded: they are above a bound.
+    """
+    contents, change_hash = _unframe(raw, CHANGE_SIZE_MAX)
+    return _read_header(contents, change_hash)[0]
+
+
+def deflated(raw: bytes) -> bytes:
+    """Return a change in its shorter form; the library deflates only long ones.
+
+    Args:
+        raw: the change, not deflated.
+    """
+    _, start = read_unsigned(raw, _TYPE_OFFSET + 1)
+    if len(raw) <= 1 << _WINDOW_BITS_FEW:
+        # Less memory than usual, because clearing it is what takes the time.
+        deflater = zlib.compressobj(wbits=-_WINDOW_BITS_FEW, memLevel=_DEFLATE_MEMORY_FEW)
+    else:
+        deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    contents = deflater.compress(raw[start:]) + deflater.flush()
+    head = raw[:_TYPE_OFFSET] + bytes((_TYPE_DEFLATED,))
+    shorter = head + encode_unsigned(len(contents)) + contents
+    return shorter if len(shorter) < len(raw) else raw
+
+
 def hash_of(raw: bytes) -> bytes:
     """Return the hash that names these bytes: the change's own, or SHA-256 of what is not one."""
     try:
         return _unframe(raw, CHANGE_SIZE_MAX)[1]
     except (Malformed, LimitExceeded):
         return hashlib.sha256(raw).digest()
+
+
+def _read_header(contents: bytes, change_hash: bytes) -> tuple[Header, int]:
+    """Return the header and the position after it."""
+    count, position = read_unsigned(contents, 0)
+    if count > CHANGE_DEPENDENCY_COUNT_MAX:
+        raise LimitExceeded("A change builds on more changes than are taken in.")
+    end = position + HASH_SIZE * count
+    dependencies = tuple([contents[at : at + HASH_SIZE] for at in range(position, end, HASH_SIZE)])
+    actor, position = _read_actor(contents, end)
+    seq, position = read_unsigned(contents, position)
+    start_counter, position = read_unsigned(contents, position)
+    return Header(change_hash, dependencies, actor, seq, start_counter), position
 
 
 def _unframe(raw: bytes, size_max: int) -> tuple[bytes, bytes]:

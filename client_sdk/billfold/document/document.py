@@ -92,7 +92,8 @@ class Document:
 
         Args:
             saved: what `save` returned; may be empty.
-            changes: what was made and applied since, and what waited, in that order.
+            changes: what was made, applied and given to wait since, in the order in which it came;
+                only what this device has kept itself, because most of it is not checked again.
             actor: 16 bytes, the id of the feed that this device writes.
             set_aside: what was set aside before.
             merge_kinds: how fields merge.
@@ -103,9 +104,8 @@ class Document:
         """
         document = cls(actor, merge_kinds)
         document._engine = Engine(actor, saved)
-        document._reread()
         document._intake.restore(set_aside)
-        document.apply(changes)
+        document._take_back(changes)
         return document
 
     @property
@@ -195,15 +195,8 @@ class Document:
         notes: set[str] = set()
         try:
             for start in range(0, len(changes), BATCH_COUNT_MAX):
-                for raw in changes[start : start + BATCH_COUNT_MAX]:
-                    try:
-                        received = self._intake.receive(raw, feed)
-                    except LimitExceeded:
-                        refused.append(raw)
-                        continue
-                    if isinstance(received, SetAside):
-                        aside.append(received)
-                for change in self._drain(aside):
+                done = self._receive(changes[start : start + BATCH_COUNT_MAX], feed, aside, refused)
+                for change in done:
                     hashes.append(change.hash)
                     touched |= self._view.take_in(self._engine, change.operations)
                     notes.update(self._view.note_keys_of(change.operations))
@@ -312,6 +305,43 @@ class Document:
         if self._state_hash is None:
             self._state_hash = self._view.state_hash(self._intake.set_aside)
         return self._state_hash
+
+    def _take_back(self, changes: Sequence[bytes]) -> None:
+        """Take in what this device's own store has kept: checked when it came, and not again."""
+        self._intake.reset(self._engine.index(), self._engine.heads)
+        kept = self._intake.sort_kept(changes)
+        others: Sequence[bytes] = kept.others
+        try:
+            if kept.taken:
+                self._engine.restore(kept.taken, kept.heads)
+        except PeerPoison:
+            others = changes
+        self._reread()
+        self.apply(others)
+
+    def _receive(
+        self,
+        changes: Sequence[bytes],
+        feed: bytes | None,
+        aside: list[SetAside],
+        refused: list[bytes],
+    ) -> list[ParsedChange]:
+        """Let changes wait, and apply all that may be; add to the two lists what fails."""
+        done: list[ParsedChange] = []
+        for raw in changes:
+            try:
+                received = self._intake.receive(raw, feed)
+            except LimitExceeded:
+                # Those whose turn it is make room.
+                done += self._drain(aside)
+                try:
+                    received = self._intake.receive(raw, feed)
+                except LimitExceeded:
+                    refused.append(raw)
+                    continue
+            if isinstance(received, SetAside):
+                aside.append(received)
+        return done + self._drain(aside)
 
     def _drain(self, aside: list[SetAside]) -> list[ParsedChange]:
         """Apply what waits and may be applied; add to `aside` what fails."""

@@ -14,8 +14,14 @@ from typing import Final, TypeVar
 
 from automerge import core
 
+from billfold.document.changes import deflated
 from billfold.document.columns import FIRST_LONG_BYTE, encode_unsigned, read_unsigned
-from billfold.document.limits import ACTOR_SIZE, CHANGE_SIZE_MAX, TAIL_SIZE_MAX
+from billfold.document.limits import (
+    ACTOR_SIZE,
+    CHANGE_INFLATED_SIZE_MAX,
+    CHANGE_SIZE_MAX,
+    TAIL_SIZE_MAX,
+)
 from billfold.document.operations import OperationId
 from billfold.document.values import Scalar
 from billfold_protocol.errors import (
@@ -214,6 +220,24 @@ class Engine:
             raise
         self.keep(changes)
 
+    def restore(self, changes: Sequence[bytes], heads: set[bytes]) -> None:
+        """Take in changes that a document has had before, all or none.
+
+        Args:
+            changes: dependencies first, none of them known.
+            heads: what the heads must be afterwards.
+
+        Raises:
+            PeerPoison: the library fails on one of them, or leaves one out.
+        """
+        failure = PeerPoison("The document library fails on a change that was kept.")
+        try:
+            _guarded(lambda: self._receive(changes, heads), failure)
+        except PeerPoison:
+            self.rebuild()
+            raise
+        self._base += b"".join(changes)
+
     def commit(
         self,
         puts: Sequence[tuple[str, Scalar]],
@@ -236,10 +260,12 @@ class Engine:
             self.rebuild()
             raise
         (change,) = self._document.get_changes(before)
-        if len(change.bytes) > CHANGE_SIZE_MAX:
+        plain = change.raw_bytes
+        raw = deflated(plain)
+        if len(raw) > CHANGE_SIZE_MAX or len(plain) > CHANGE_INFLATED_SIZE_MAX:
             self.rebuild()
             raise LimitExceeded("These edits are too large for one change: split them up.")
-        return Committed(change.bytes, change.hash, change.seq, change.start_op, change.max_op)
+        return Committed(raw, change.hash, change.seq, change.start_op, change.max_op)
 
     def _receive(self, changes: Sequence[bytes], heads: set[bytes]) -> None:
         message = core.Message.decode(_sync_message(changes))

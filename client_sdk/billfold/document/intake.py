@@ -16,7 +16,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from billfold.document.changes import ParsedChange, hash_of, parse_change
+from billfold.document.changes import ParsedChange, hash_of, parse_change, parse_header
 from billfold.document.limits import PENDING_COUNT_MAX, PENDING_SIZE_MAX
 from billfold_protocol.errors import BillfoldError, LimitExceeded, Malformed, Quarantined
 
@@ -50,6 +50,20 @@ class Batch:
     def without(self, change: ParsedChange) -> "Batch":
         """Return the batch without one of its changes; its heads are those of the whole."""
         return Batch(tuple(one for one in self.changes if one is not change), self.heads)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Changes that this device's own store had kept."""
+
+    taken: list[bytes]
+    """Those that the document had taken in, dependencies first."""
+
+    others: list[bytes]
+    """Those that waited, or of which that is not certain."""
+
+    heads: set[bytes]
+    """What the document's heads are after `taken`."""
 
 
 class Intake:
@@ -103,6 +117,40 @@ class Intake:
             self._applied_seq[actor] = max(seq, self._applied_seq.get(actor, 0))
         self._heads = set(heads)
 
+    def sort_kept(self, changes: Iterable[bytes]) -> Kept:
+        """Tell which changes of this device's own store the document had taken in.
+
+        A change that is in its turn when it comes has been applied then, or set aside, unless too
+        much of its feed waited. So after the first change of a feed that waits, nothing of that
+        feed is taken as checked, nor what builds on it. Whoever calls this takes the others in.
+        """
+        known = set(self._counters)
+        seqs = dict(self._applied_seq)
+        heads = set(self._heads)
+        taken: list[bytes] = []
+        others: list[bytes] = []
+        waiting: set[bytes] = set()
+        for raw in changes:
+            try:
+                change_hash, dependencies, actor, seq, _ = parse_header(raw)
+            except (Malformed, LimitExceeded):
+                others.append(raw)
+                continue
+            if change_hash in known or change_hash in self._set_aside:
+                continue
+            is_next = seq == seqs.get(actor, 0) + 1 and actor not in waiting
+            is_stopped = actor in self._stopped and seq >= self._stopped[actor]
+            if not is_next or is_stopped or not known.issuperset(dependencies):
+                waiting.add(actor)
+                others.append(raw)
+                continue
+            taken.append(raw)
+            known.add(change_hash)
+            seqs[actor] = seq
+            heads.difference_update(dependencies)
+            heads.add(change_hash)
+        return Kept(taken, others, heads)
+
     def restore(self, items: Iterable[SetAside]) -> None:
         """Take over what was set aside before the wallet was last closed."""
         for item in items:
@@ -131,12 +179,12 @@ class Intake:
         try:
             change = parse_change(raw)
         except (Malformed, Quarantined, LimitExceeded) as error:
-            return self._put_aside_once(SetAside(hash_of(raw), raw, feed, None, error))
+            return self._put_aside(SetAside(hash_of(raw), raw, feed, None, error))
         if feed is not None and change.actor != feed:
             # Not by the change's own hash: the same change may stand in its author's feed, too.
             foreign_hash = hashlib.sha256(feed + raw).digest()
             reason = Quarantined("A change is by another author than the feed it came in.")
-            return self._put_aside_once(SetAside(foreign_hash, raw, feed, None, reason))
+            return self._put_aside(SetAside(foreign_hash, raw, feed, None, reason))
         is_known = change.hash in self._counters or change.hash in self._waiting_hashes
         if is_known or change.hash in self._set_aside:
             return None
@@ -261,10 +309,6 @@ class Intake:
             stopped = self._stopped.get(item.actor, item.stops_at)
             self._stopped[item.actor] = min(item.stops_at, stopped)
         return item
-
-    def _put_aside_once(self, item: SetAside) -> SetAside | None:
-        """Set aside; return None if these bytes already were."""
-        return None if item.hash in self._set_aside else self._put_aside(item)
 
 
 def _rival(change: ParsedChange) -> SetAside:

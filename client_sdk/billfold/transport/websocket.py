@@ -45,7 +45,9 @@ def normalise_address(address: str) -> str:
         )
     host = parts.hostname.lower()
     host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}" + ("" if port is None else f":{port}")
+    # The port that the scheme means anyway is not part of an origin (RFC 6454 §6.2).
+    is_default = port in {None, {"http": 80, "https": 443}[parts.scheme]}
+    return f"{parts.scheme}://{host}" + ("" if is_default else f":{port}")
 
 
 class WebSocketConnection:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spake2 import SPAKE2_A, SPAKE2_B, SPAKEError
+from spake2.ed25519_basic import NotOnCurve
 
 from billfold_protocol import codec, limits
 from billfold_protocol.crypto import derivation
@@ -18,6 +19,8 @@ from billfold_protocol.errors import InputError, Malformed, PairingFailed, Wrong
 VERSION = 1
 URI_PREFIX = "billfold-link:"
 CODE_WORDS_COUNT = 3
+MESSAGE_SIZE = 33
+"""A letter for the side and a point of 32 bytes."""
 
 RandomBytes = Callable[[int], bytes]
 
@@ -103,9 +106,11 @@ class CodeExchange:
         Raises:
             PairingFailed: the other side's message is no message of this exchange.
         """
+        if len(message) != MESSAGE_SIZE:
+            raise PairingFailed("linking failed; start again with a new code")
         try:
             key: bytes = self._exchange.finish(message)
-        except (SPAKEError, ValueError, AssertionError, IndexError) as error:
+        except (SPAKEError, NotOnCurve, ValueError, AssertionError) as error:
             raise PairingFailed("linking failed; start again with a new code") from error
         return derivation.derive_key(key, Domain.LINKING_CODE_SECRET)
 

@@ -1,8 +1,6 @@
 """Linking a device: four sealed messages between a new device and one that belongs to the wallet.
 
-The new device is the *initiator*: a QR code carries its secret and the hash of its keys, or both
-sides derive the secret from a typed code with SPAKE2 (RFC 9382's predecessor, as magic-wormhole
-uses it). The other is the *responder*.
+The new device is the *initiator*. The secret comes from its QR code or from typed words.
 
     initiator                                   responder
         hello: keys, name, kind     ──────────►    the person confirms name, kind, fingerprint

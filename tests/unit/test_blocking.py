@@ -1,0 +1,101 @@
+import contextlib
+import threading
+from pathlib import Path
+
+import pytest
+
+import billfold
+from billfold import BlockingWallet, KeyCallback
+from billfold_protocol.errors import (
+    InputError,
+    LocalProtocolError,
+    NotFound,
+    StoreBusy,
+    StoreMissing,
+)
+
+KEY = KeyCallback(lambda: bytes(32))
+SAMPLES = Path(__file__).parents[1] / "support" / "samples"
+
+
+def test_a_script_uses_a_wallet_without_asyncio(tmp_path: Path) -> None:
+    with BlockingWallet.create(tmp_path / "wallet", unlock=KEY, name="laptop") as wallet:
+        with wallet.edit() as edit:
+            record = edit.add("login", title="Library", username="ada")
+        assert edit.change is not None
+        assert wallet.set(record, "username", "bob") is not None
+        assert wallet.set(record, "username", "bob") is None
+        assert [item.value for item in wallet.history(record, "username")] == ["ada", "bob"]
+        wallet.undo(record, "username")
+        wallet_id, state_hash = wallet.wallet_id, wallet.status().state_hash
+        assert wallet.conflicts() == []
+        assert [device.name for device in wallet.devices()] == ["laptop"]
+        wallet.rename_device("laptop", "old laptop")
+        assert not wallet.sync(deadline_s=1).is_complete
+    with BlockingWallet.open(tmp_path / "wallet", unlock=KEY) as wallet:
+        assert wallet.wallet_id == wallet_id
+        assert wallet.record(record).fields["username"].value == "ada"
+        assert wallet.records("login") == [wallet.record(record)]
+        assert wallet.status().state_hash != state_hash
+        assert wallet.devices()[0].name == "old laptop"
+
+
+def test_files_come_in_and_out(tmp_path: Path) -> None:
+    with BlockingWallet.create(tmp_path / "wallet", unlock=KEY) as wallet:
+        data = (SAMPLES / "bitwarden-export.json").read_bytes()
+        assert len(wallet.import_file(data).added) == 18
+        exported = wallet.export()
+        assert len(wallet.import_file(exported).unchanged) == 18
+        assert b'"type": "payment"' in exported
+        assert b'"type": "payment"' not in wallet.export("login")
+
+
+def test_an_error_in_the_block_drops_its_edits(tmp_path: Path) -> None:
+    with BlockingWallet.create(tmp_path / "wallet", unlock=KEY) as wallet:
+        with contextlib.suppress(KeyError), wallet.edit() as edit:
+            edit.add("login", title="Library")
+            raise KeyError
+        assert wallet.records("login") == []
+        with pytest.raises(InputError), wallet.edit() as edit:
+            edit.set("not an id", "title", "x")
+
+
+def test_errors_are_those_of_the_wallet(tmp_path: Path) -> None:
+    with pytest.raises(StoreMissing):
+        BlockingWallet.open(tmp_path / "nothing", unlock=KEY)
+    with BlockingWallet.create(tmp_path / "wallet", unlock=KEY) as wallet:
+        with pytest.raises(StoreBusy):
+            BlockingWallet.open(tmp_path / "wallet", unlock=KEY)
+        with pytest.raises(NotFound):
+            wallet.record("nothing")
+        with pytest.raises(InputError):
+            wallet.connect("ftp://example.org")
+    with pytest.raises(LocalProtocolError):
+        wallet.records()
+    wallet.close()
+
+
+def test_several_threads_share_one_wallet(tmp_path: Path) -> None:
+    with BlockingWallet.create(tmp_path / "wallet", unlock=KEY) as wallet:
+
+        def work(number: int) -> None:
+            for count in range(5):
+                with wallet.edit() as edit:
+                    edit.add("login", title=f"{number}/{count}")
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(wallet.records("login")) == 20
+    assert not any(thread.name == "billfold-wallet" for thread in threading.enumerate())
+
+
+def test_all_that_the_package_offers_is_there() -> None:
+    assert sorted(billfold.__all__) == billfold.__all__
+    for name in billfold.__all__:
+        assert getattr(billfold, name) is not None
+    assert set(billfold.__all__) <= set(dir(billfold))
+    with pytest.raises(AttributeError):
+        getattr(billfold, "nothing at all")
