@@ -4,7 +4,7 @@ Spec: 30-server-api.md
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum, unique
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -110,7 +110,7 @@ def serve(  # noqa: PLR0913  # One parameter for each option.
     _run(options, config, ready_file)
 
 
-def _run(options: dict[str, object], config: Path | None, ready_file: Path | None) -> None:
+def _run(options: Mapping[str, object], config: Path | None, ready_file: Path | None) -> None:
     """Run a server with these options, and end with the code that tells why it stopped."""
     is_ready = False
 
