@@ -75,7 +75,7 @@ def test_a_device_joins_by_qr_code_and_the_code_is_good_once(
 
 
 def test_wrong_words_spend_the_code(
-    laptop: Shell, shell: MakeShell, server: str, tmp_path: Path
+    laptop: Shell, shell: MakeShell, server: str
 ) -> None:
     with Computer(folder=laptop.folder).started("link", "--yes") as linking:
         code = linking.read_until("code")["code"]

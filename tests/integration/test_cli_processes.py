@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from billfold.importing import BATCH_RECORDS_MAX
 from tests.support.command_line import Computer, Shell, server_process
 
-RECORDS_COUNT = 2000
+RECORDS_COUNT = 1000
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +94,6 @@ def test_a_watch_ends_in_order_when_it_is_told_to(shell: Shell) -> None:
     # What it left behind is no hindrance.
     assert (shell.folder / "agent.sock").exists()
     assert shell("status").code == 0
-    with laptop.started("watch") as watching:
-        watching.read_until("watching")
-        assert shell("status").code == 0
 
 
 def test_a_command_that_waits_can_be_interrupted(shell: Shell, server: str) -> None:
@@ -113,10 +111,10 @@ def test_commands_of_several_processes_wait_for_one_another(shell: Shell) -> Non
     laptop = Computer(folder=shell.folder)
     with ExitStack() as stack:
         adding = [
-            stack.enter_context(laptop.started("add", "login", f"title={n}")) for n in range(3)
+            stack.enter_context(laptop.started("add", "login", f"title={n}")) for n in range(2)
         ]
-        assert [one.end().code for one in adding] == [0, 0, 0]
-    assert [one["label"] for one in shell("ls").result["records"]] == ["0", "1", "2"]
+        assert [one.end().code for one in adding] == [0, 0]
+    assert [one["label"] for one in shell("ls").result["records"]] == ["0", "1"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
@@ -125,8 +123,14 @@ def test_an_import_that_is_cut_short_keeps_what_it_had_and_can_be_done_again(
 ) -> None:
     shell("init")
     laptop = Computer(folder=shell.folder)
-    with laptop.started("watch") as watching, laptop.started("import", large_file) as importing:
+    with ExitStack() as stack:
+        watching = stack.enter_context(laptop.started("watch"))
+        watching.read_until("watching")
+        importing = stack.enter_context(laptop.started("import", large_file))
         first = watching.read_until("changed")["id"]
+        for _ in range(BATCH_RECORDS_MAX):
+            watching.read_until("changed")
+        # The second batch has begun, so the first one is durable.
         if number == signal.SIGKILL:
             watching.signal(number)
             ended = importing.end()

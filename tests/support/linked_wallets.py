@@ -81,7 +81,6 @@ async def link(folder: Path, sponsor: Wallet, address: str, name: str) -> Wallet
     joining = asyncio.create_task(
         Wallet.link(folder, unlock=UNLOCK, server=address, name=name, show=shown.set_result)
     )
-    await asyncio.wait([joining, shown], return_when=asyncio.FIRST_COMPLETED)
     await sponsor.link_device(await shown, confirm=lambda _: True)
     return await joining
 

@@ -3,18 +3,18 @@
 Spec: 15-feeds.md
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from billfold.replica import Replica
+from billfold.store import EntryStatus
 from billfold_protocol.envelope import open_entry
 from billfold_protocol.errors import BillfoldError
 from billfold_protocol.feed import Dep, parse_entry, verify_entry
 from billfold_protocol.ids import EntryId
 from billfold_protocol.key_hierarchy import open_wrap
 from billfold_protocol.membership import SetRole
-from billfold.replica import Replica
-from billfold.store import EntryStatus
 
 if TYPE_CHECKING:
     from tests.support.simulation import World
@@ -58,7 +58,7 @@ def check_end(world: "World") -> None:
         difference = len(counted_ids(left.replica) ^ counted_ids(right.replica))
         assert difference == 0, (left, right, f"{difference} entries count on one only")
         assert left.replica.state_hash() == right.replica.state_hash(), (left, right, "unequal")
-    _check_edits(world, remaining)
+    _check_edits(remaining)
     for device in remaining:
         before = (device.replica.state_hash(), device.replica.vector)
         replica = device.reopen()
@@ -91,9 +91,7 @@ def check_revoked(world: "World") -> None:
             assert public is not None
             entry = verify_entry(signed, world.wallet_id, public.signing)
             for key in keys:
-                opened = _opens(
-                    lambda entry=entry, key=key: open_entry(entry, world.wallet_id, key)
-                )
+                opened = _opens(open_entry, entry, world.wallet_id, key)
                 assert not opened, (device, "opens what came after its removal")
         for wrap_device in world.devices:
             wraps = world.server.store.read_wraps(
@@ -102,24 +100,19 @@ def check_revoked(world: "World") -> None:
             secret = device.secrets.unwrapping_key
             for wrap in wraps:
                 for claimed in (device.device_id, wrap_device.device_id):
-                    opened = _opens(
-                        lambda wrap=wrap, claimed=claimed: open_wrap(
-                            chain, wrap.k, claimed, secret, wrap.raw
-                        )
-                    )
+                    opened = _opens(open_wrap, chain, wrap.k, claimed, secret, wrap.raw)
                     assert not opened, (device, "opens the key of a later epoch")
 
 
-def _opens(attempt: object) -> bool:
-    assert callable(attempt)
+def _opens(attempt: Callable[..., object], *arguments: object) -> bool:
     try:
-        attempt()
+        attempt(*arguments)
     except BillfoldError:
         return False
     return True
 
 
-def _check_edits(world: "World", remaining: Iterable["SimulatedDevice"]) -> None:
+def _check_edits(remaining: Iterable["SimulatedDevice"]) -> None:
     """Check that every edit that had returned is in every document.
 
     What a device made before it lost the right to write is not in the wallet unless it was seen.

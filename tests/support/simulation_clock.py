@@ -67,7 +67,11 @@ class Weather:
 
     def disk_s(self) -> float:
         """Draw the time that one commit takes."""
-        return self.random.uniform(1.0, 5.0) if self.happens(self.slow_disk_probability) else self.random.uniform(0, 0.05)
+        return (
+            self.random.uniform(1.0, 5.0)
+            if self.happens(self.slow_disk_probability)
+            else self.random.uniform(0, 0.05)
+        )
 
     def pause_s(self) -> float:
         """Draw the time that a crashed or a lost peer stays away."""

@@ -18,6 +18,7 @@ from billfold.founding import NewReplica
 from billfold.proposals import Proposals
 from billfold.replica import Replica
 from billfold.store import MemoryStore, Write
+from billfold.synchronizer import REFUSED_RETRY_S
 from billfold_protocol.errors import (
     AccessError,
     BillfoldError,
@@ -28,7 +29,6 @@ from billfold_protocol.errors import (
     TransportError,
     VerificationError,
 )
-from billfold.synchronizer import REFUSED_RETRY_S
 from tests.support.seeded_bytes import SeededBytes
 from tests.support.simulation_clock import Clock, Weather
 from tests.support.simulation_server import ADDRESS, Link, SimulatedServer
@@ -261,11 +261,8 @@ class SimulatedDevice:
 
     def _commit(self, writes: list[Write], made: list[Returned], sends: Sends) -> None:
         self._on_disk = None
-        try:
-            if self._weather.happens(0.01):
-                raise StoreFull("the simulated disk is full")
-            self.store.commit(writes)
-        except StoreFull:
+        if self._weather.happens(0.01):
+            # The disk is full: nothing of this was kept.
             made += self._made
             self._made = []
             self.replica = self._make_replica()
@@ -274,6 +271,7 @@ class SimulatedDevice:
             self.drop()
             self._go_on()
             return
+        self.store.commit(writes)
         self._committed(made, sends)
 
     def _committed(self, made: list[Returned], sends: Sends) -> None:

@@ -34,7 +34,7 @@ from billfold_protocol.messages import (
 )
 from tests.support.wallets import TestDevice, TestWallet
 
-PATIENCE_S = 10
+PATIENCE_S = 60.0
 
 T = TypeVar("T")
 
