@@ -1,7 +1,7 @@
 from itertools import permutations
 from random import Random
 
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from billfold_protocol.crypto.signing import Verified
@@ -70,6 +70,7 @@ def deliver(history: History, rng: Random, *, restarts: bool) -> TestReplica:
 
 
 @given(acts=histories, rng=st.randoms(use_true_random=False), restarts=st.booleans())
+@settings(max_examples=45)
 def test_the_same_entries_count_in_every_order_of_arrival(
     *, acts: list[Step], rng: Random, restarts: bool
 ) -> None:
@@ -85,6 +86,7 @@ def test_the_same_entries_count_in_every_order_of_arrival(
 
 
 @given(histories)
+@settings(max_examples=35)
 def test_all_devices_end_with_the_same_entries_whoever_knew_what_before(acts: list[Step]) -> None:
     history = History(acts)
     expected = what_counts(history.entries, history.wallet.chain)
@@ -96,6 +98,7 @@ def test_all_devices_end_with_the_same_entries_whoever_knew_what_before(acts: li
 
 
 @given(histories)
+@settings(max_examples=35)
 def test_whoever_vouches_keeps_all_that_it_had_applied(acts: list[Step]) -> None:
     history = History(acts)
     for actor in history.actors:

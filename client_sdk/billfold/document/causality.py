@@ -5,10 +5,11 @@ Else what they do would depend on what has arrived before them, and devices woul
 Spec: 40-wallet-document.md
 """
 
-from collections.abc import Sequence
-
 from billfold.document.changes import ParsedChange
 from billfold.document.engine import Engine, TextObject
+from billfold.document.identifiers import field_key
+from billfold.document.intake import Batch
+from billfold.document.operations import OperationId
 from billfold.document.view import View
 from billfold_protocol.errors import Quarantined
 
@@ -21,23 +22,34 @@ class Unseen(Quarantined):
         self.change = change
 
 
-def check_causes(engine: Engine, view: View, changes: Sequence[ParsedChange]) -> None:
+def check_causes(engine: Engine, view: View, batch: Batch) -> None:
     """Check changes that the document has just taken in.
 
     Args:
         engine: the document with these changes.
-        view: learns where the notes are that they make.
-        changes: dependencies first.
+        view: what it held before them; learns where the notes are that they make.
+        batch: these changes.
 
     Raises:
         Unseen: one of them does not pass.
     """
-    for change in changes:
+    put: dict[str, OperationId] = {}
+    gone: set[str] = set()
+    for change in batch.changes:
         operations = change.operations
         heads = list(change.dependencies)
-        for key, _, operation in operations.deletes:
-            if engine.operation_at(key, heads) != operation:
+        has_seen_all = change.hash in batch.covering
+        for key, place, operation in operations.deletes:
+            # What is live now was never deleted; who has seen everything has seen it put.
+            if has_seen_all and key not in gone:
+                is_seen = (put.get(key) or view.operation_of(place)) == operation
+            else:
+                is_seen = False
+            if not is_seen and engine.operation_at(key, heads) != operation:
                 raise Unseen("A change deletes a value that its author had not seen.", change)
+            gone.add(key)
+        for place, _, operation in operations.puts:
+            put[field_key(*place)] = operation
         if operations.made_texts:
             view.learn_notes(operations.made_texts)
         for text, characters in operations.edited_texts.items():

@@ -8,7 +8,7 @@ Spec: 40-wallet-document.md
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
 from typing import Final
@@ -22,7 +22,7 @@ FIRST_LONG_BYTE: Final = 0x80
 """In LEB128, bytes from this one on say that another follows."""
 
 _FEW: Final = 4
-"""Bytes of a column that is worth remembering with what it expands to."""
+"""Bytes of a column that is worth remembering: many changes have the same."""
 
 
 # The automerge binary format, "actions" and "value metadata": what our documents consist of.
@@ -100,29 +100,46 @@ def read_signed(data: bytes, position: int) -> tuple[int, int]:
     raise Malformed("A change holds a number that is cut short or too long.")
 
 
-def runs(column: bytes, *, is_signed: bool = False) -> Iterator[tuple[int, int | None]]:
-    """Yield `(count, value)` for each run; at most as many as the column has bytes.
+Runs = list[tuple[int, int | None]]
+"""Counts and the values that stand so many times; at most as many as a column has bytes."""
+
+
+def _runs(column: bytes) -> Runs:
+    """Return the runs of a column of numbers.
 
     Raises:
         Malformed: the column is cut short.
         LimitExceeded: it stands for more rows than a change may have operations.
     """
-    read = read_signed if is_signed else read_unsigned
+    return _few_runs(column) if len(column) <= _FEW else _all_runs(column, read_unsigned)
+
+
+@lru_cache(4_096)
+def _few_runs(column: bytes) -> Runs:
+    return _all_runs(column, read_unsigned)
+
+
+def _all_runs(column: bytes, read: Callable[[bytes, int], tuple[int, int]]) -> Runs:
+    runs: Runs = []
     position = total = 0
     while position < len(column):
         count, position = read_signed(column, position)
-        repeat, values = (1, -count) if count < 0 else (count, 1)
-        if count == 0:
-            repeat, position = read_unsigned(column, position)
-            values = 0
-        total += repeat * max(values, 1)
+        nulls = 0
+        if not count:
+            nulls, position = read_unsigned(column, position)
+        total += abs(count) or nulls
         if total > CHANGE_OPERATION_COUNT_MAX:
             raise LimitExceeded("A change has more operations than are taken in.")
-        if not values:
-            yield repeat, None
-        for _ in range(values):
+        if count > 0:
             value, position = read(column, position)
-            yield repeat, value
+            runs.append((count, value))
+        elif count:
+            for _ in range(-count):
+                value, position = read(column, position)
+                runs.append((1, value))
+        else:
+            runs.append((nulls, None))
+    return runs
 
 
 def read_actions(column: bytes) -> bytes:
@@ -154,7 +171,7 @@ def _few_bytes(column: bytes, allowed: frozenset[int]) -> bytes:
 
 def _bytes(column: bytes, allowed: frozenset[int]) -> bytes:
     parts: list[bytes] = []
-    for count, value in runs(column):
+    for count, value in _runs(column):
         if value is None or value not in allowed:
             raise Quarantined("A change does something that has no place in a wallet document.")
         parts.append(bytes((value,)) * count)
@@ -181,7 +198,7 @@ def read_values(metadata: bytes, column: bytes) -> list[Scalar | Unread]:
     """
     values: list[Scalar | Unread] = []
     position = 0
-    for count, held in runs(metadata):
+    for count, held in _runs(metadata):
         if held is None:
             raise Malformed("A change holds a value without a type.")
         kind, size = held & 0x0F, held >> 4
@@ -258,7 +275,10 @@ def read_numbers(column: bytes) -> list[int | None]:
         Malformed: the column is cut short.
         LimitExceeded: it stands for too many rows.
     """
-    return [number for count, value in runs(column) for number in [value] * count]
+    numbers: list[int | None] = []
+    for count, value in _runs(column):
+        numbers += [value] * count
+    return numbers
 
 
 def read_deltas(column: bytes) -> list[int | None]:
@@ -270,10 +290,13 @@ def read_deltas(column: bytes) -> list[int | None]:
     """
     numbers: list[int | None] = []
     last = 0
-    for count, value in runs(column, is_signed=True):
+    for count, value in _all_runs(column, read_signed):
+        if value is None:
+            numbers += [None] * count
+            continue
         for _ in range(count):
-            last += value or 0
-            numbers.append(None if value is None else last)
+            last += value
+            numbers.append(last)
     return numbers
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from billfold.document.causality import Unseen, check_causes
-from billfold.document.changes import ParsedChange
 from billfold.document.edits import Edit
 from billfold.document.engine import Engine
 from billfold.document.history import HistoryItem, field_history, revert_change, revert_field
@@ -188,29 +187,23 @@ class Document:
             changes: each as `Change.raw`; those of one feed in the feed's order.
             feed: the feed they came in, whose id their author must be; None does not check that.
         """
-        hashes: list[bytes] = []
-        aside: list[SetAside] = []
-        refused: list[bytes] = []
-        touched: set[Touched] = set()
-        notes: set[str] = set()
+        outcome = _Outcome()
         try:
             for start in range(0, len(changes), BATCH_COUNT_MAX):
-                done = self._receive(changes[start : start + BATCH_COUNT_MAX], feed, aside, refused)
-                for change in done:
-                    hashes.append(change.hash)
-                    touched |= self._view.take_in(self._engine, change.operations)
-                    notes.update(self._view.note_keys_of(change.operations))
-            touched |= self._view.read_notes(self._engine, notes)
+                for raw in changes[start : start + BATCH_COUNT_MAX]:
+                    self._receive(raw, feed, outcome)
+                self._drain(outcome)
+            outcome.touched |= self._view.read_notes(self._engine, outcome.notes)
         except BaseException:
             self._engine.rebuild()
             self._reread()
             raise
         self._state_hash = None
         return Applied(
-            touched=frozenset(touched),
-            hashes=tuple(hashes),
-            set_aside=tuple(aside),
-            refused=tuple(refused),
+            touched=frozenset(outcome.touched),
+            hashes=tuple(outcome.hashes),
+            set_aside=tuple(outcome.set_aside),
+            refused=tuple(outcome.refused),
             missing=self._intake.missing,
         )
 
@@ -319,45 +312,36 @@ class Document:
         self._reread()
         self.apply(others)
 
-    def _receive(
-        self,
-        changes: Sequence[bytes],
-        feed: bytes | None,
-        aside: list[SetAside],
-        refused: list[bytes],
-    ) -> list[ParsedChange]:
-        """Let changes wait, and apply all that may be; add to the two lists what fails."""
-        done: list[ParsedChange] = []
-        for raw in changes:
+    def _receive(self, raw: bytes, feed: bytes | None, outcome: "_Outcome") -> None:
+        """Let a change wait."""
+        try:
+            received = self._intake.receive(raw, feed)
+        except LimitExceeded:
+            # Those whose turn it is make room.
+            self._drain(outcome)
             try:
                 received = self._intake.receive(raw, feed)
             except LimitExceeded:
-                # Those whose turn it is make room.
-                done += self._drain(aside)
-                try:
-                    received = self._intake.receive(raw, feed)
-                except LimitExceeded:
-                    refused.append(raw)
-                    continue
-            if isinstance(received, SetAside):
-                aside.append(received)
-        return done + self._drain(aside)
+                outcome.refused.append(raw)
+                return
+        if isinstance(received, SetAside):
+            outcome.set_aside.append(received)
 
-    def _drain(self, aside: list[SetAside]) -> list[ParsedChange]:
-        """Apply what waits and may be applied; add to `aside` what fails."""
-        done: list[ParsedChange] = []
+    def _drain(self, outcome: "_Outcome") -> None:
+        """Apply what waits and may be applied."""
+        aside = outcome.set_aside
         count_max = BATCH_COUNT_MAX
         while True:
             batch, failed = self._intake.take(count_max)
             aside.extend(failed)
             if not batch.changes:
                 if not failed:
-                    return done
+                    return
                 continue
-            check = partial(check_causes, self._engine, self._view, batch.changes)
+            check = partial(check_causes, self._engine, self._view, batch)
             try:
                 self._engine.apply(
-                    [change.raw for change in batch.changes], set(batch.heads), check
+                    [change.plain for change in batch.changes], set(batch.heads), check
                 )
             except Unseen as refusal:
                 self._intake.give_back(batch.without(refusal.change))
@@ -376,7 +360,11 @@ class Document:
                 self._intake.give_back(batch)
                 raise
             aside.extend(self._intake.applied(batch))
-            done.extend(batch.changes)
+            # The next batch is checked against what is shown.
+            for change in batch.changes:
+                outcome.hashes.append(change.hash)
+                outcome.touched |= self._view.take_in(self._engine, change.operations)
+                outcome.notes |= self._view.note_keys_of(change.operations)
             count_max = min(2 * count_max, BATCH_COUNT_MAX)
 
     def _reread(self) -> None:
@@ -384,6 +372,18 @@ class Document:
         self._intake.reset(self._engine.index(), self._engine.heads)
         self._view.rebuild(self._engine)
         self._state_hash = None
+
+
+class _Outcome:
+    """Collects what becomes of changes while they are applied."""
+
+    def __init__(self) -> None:
+        self.hashes: list[bytes] = []
+        self.set_aside: list[SetAside] = []
+        self.refused: list[bytes] = []
+        self.touched: set[Touched] = set()
+        self.notes: set[str] = set()
+        """Keys of texts to read anew."""
 
 
 def _check_actor(actor: bytes) -> None:

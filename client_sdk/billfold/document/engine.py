@@ -34,6 +34,15 @@ from billfold_protocol.errors import (
 
 _Result = TypeVar("_Result")
 
+_SCALAR_TYPES: Final[dict[type, core.ScalarType]] = {
+    type(None): core.ScalarType.Null,
+    bool: core.ScalarType.Boolean,
+    int: core.ScalarType.Int,
+    float: core.ScalarType.F64,
+    str: core.ScalarType.Str,
+    bytes: core.ScalarType.Bytes,
+}
+
 _ACTOR_START: Final = 2
 _ACTOR_END: Final = _ACTOR_START + ACTOR_SIZE
 """Where the actor is in the name of an operation."""
@@ -280,11 +289,12 @@ class Engine:
         deletes: Sequence[str],
         splices: Sequence[Splice],
     ) -> None:
+        root, types = core.ROOT, _SCALAR_TYPES
         with self._document.transaction() as transaction:
             for key, value in puts:
-                transaction.put(core.ROOT, key, _scalar_type(value), value)
+                transaction.put(root, key, types[type(value)], value)
             for key in deletes:
-                transaction.delete(core.ROOT, key)
+                transaction.delete(root, key)
             for splice in splices:
                 _splice(transaction, splice)
 
@@ -343,22 +353,6 @@ def _entry(found: tuple[object, bytes]) -> Entry | None:
     if isinstance(payload, list):
         return bytes(payload), operation  # The library returns bytes as a list of integers.
     return None
-
-
-def _scalar_type(value: Scalar) -> core.ScalarType:
-    match value:
-        case None:
-            return core.ScalarType.Null
-        case bool():
-            return core.ScalarType.Boolean
-        case int():
-            return core.ScalarType.Int
-        case float():
-            return core.ScalarType.F64
-        case str():
-            return core.ScalarType.Str
-        case bytes():
-            return core.ScalarType.Bytes
 
 
 def _splice(transaction: core.Transaction, splice: Splice) -> None:

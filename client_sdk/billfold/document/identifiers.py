@@ -8,6 +8,7 @@ Spec: 40-wallet-document.md
 """
 
 import base64
+import binascii
 import hashlib
 import re
 from functools import lru_cache
@@ -35,6 +36,9 @@ _FIELD: Final = rf"{_FIELD_CHARACTERS}{{1,{FIELD_NAME_LENGTH_MAX}}}"
 # Loose, because only the change that it names can put it, and only what was put can be deleted.
 _TAG: Final = rf"[A-Za-z0-9_-]{{{TAG_LENGTH_MIN},{TAG_LENGTH_MAX}}}"
 _TAG_TIME_LENGTH: Final = TAG_TIME_SIZE * 8 // 6
+
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+"""From the alphabet of RFC 4648 §4 to that of §5."""
 
 _RECORD_ID = re.compile(_RECORD)
 _FIELD_NAME = re.compile(_FIELD)
@@ -190,7 +194,8 @@ def _text_of_actor(actor: bytes) -> str:
 
 
 def _base64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")
+    encoded = binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=")
+    return encoded.decode("ascii")
 
 
 def _proof(label: bytes, actor: bytes, seq: int, name: str) -> bytes:

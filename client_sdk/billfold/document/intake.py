@@ -47,9 +47,13 @@ class Batch:
     heads: frozenset[bytes]
     """What the document's heads are afterwards."""
 
+    covering: frozenset[bytes]
+    """The hashes of the changes whose authors had seen all that comes before them."""
+
     def without(self, change: ParsedChange) -> "Batch":
         """Return the batch without one of its changes; its heads are those of the whole."""
-        return Batch(tuple(one for one in self.changes if one is not change), self.heads)
+        others = tuple(one for one in self.changes if one is not change)
+        return Batch(others, self.heads, self.covering)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Kept:
     """Changes that this device's own store had kept."""
 
     taken: list[bytes]
-    """Those that the document had taken in, dependencies first."""
+    """Those that the document had taken in, inflated, dependencies first."""
 
     others: list[bytes]
     """Those that waited, or of which that is not certain."""
@@ -132,7 +136,7 @@ class Intake:
         waiting: set[bytes] = set()
         for raw in changes:
             try:
-                change_hash, dependencies, actor, seq, _ = parse_header(raw)
+                plain, change_hash, dependencies, actor, seq, _ = parse_header(raw)
             except (Malformed, LimitExceeded):
                 others.append(raw)
                 continue
@@ -144,7 +148,7 @@ class Intake:
                 waiting.add(actor)
                 others.append(raw)
                 continue
-            taken.append(raw)
+            taken.append(plain)
             known.add(change_hash)
             seqs[actor] = seq
             heads.difference_update(dependencies)
@@ -204,6 +208,7 @@ class Intake:
         seqs: dict[bytes, int] = {}
         heads = set(self._heads)
         chosen: list[ParsedChange] = []
+        covering: set[bytes] = set()
         refused: list[SetAside] = []
         is_moving = True
         while is_moving and len(chosen) < count_max:
@@ -223,11 +228,13 @@ class Intake:
                     chosen.append(change)
                     counters[change.hash] = change.last_counter
                     heads.difference_update(change.dependencies)
+                    if not heads:
+                        covering.add(change.hash)
                     heads.add(change.hash)
                     seqs[actor] = seq
                     seq += 1
                     is_moving = True
-        return Batch(tuple(chosen), frozenset(heads)), tuple(refused)
+        return Batch(tuple(chosen), frozenset(heads), frozenset(covering)), tuple(refused)
 
     def applied(self, batch: Batch) -> tuple[SetAside, ...]:
         """Record that the document has taken a batch in; return what is set aside because of it."""

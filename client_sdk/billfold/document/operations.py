@@ -174,6 +174,7 @@ def _read_keys(
     """
     actor, seq, start = change
     mark = change_mark(actor, seq)
+    tag = ""
     puts: list[Put] = []
     deletes: list[Delete] = []
     made: dict[OperationId, str] = {}
@@ -193,7 +194,9 @@ def _read_keys(
             raise Quarantined("A change puts or deletes what is not a field.")
         elif action == DELETE:
             deletes.append(Delete(key, place, next(superseded)))
-        elif has_mark(place[2], mark):
+        elif place[2] == tag or (not tag and has_mark(place[2], mark)):
+            # With one tag, and no key twice, a change writes a field at most once.
+            tag = place[2]
             puts.append(Put(place, value, (counter, actor)))
         else:
             raise Quarantined("A change puts a key that is not its own.")

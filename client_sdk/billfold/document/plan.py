@@ -75,13 +75,18 @@ class Plan:
         """
         touched: set[Touched] = set()
         self.tag = change_tag(time_ms, actor, seq)
-        for (record, field), value in self._staged.items():
+        for place, value in self._staged.items():
+            record, field = place
             live = self._view.live(record, field)
-            if live and all(is_same(value, one) for _, one, _ in live):
+            if (
+                live
+                and is_same(value, live[0][1])
+                and all(is_same(value, one) for _, one, _ in live)
+            ):
                 continue
             self.writes.append((record, field, value))
-            self.deletes.extend([field_key(record, field, old) for old, _, _ in live])
-            touched.add((record, field))
+            self.deletes += [field_key(record, field, old) for old, _, _ in live]
+            touched.add(place)
         for record, field in self._removed:
             live = self._view.live(record, field)
             if live:
@@ -96,9 +101,9 @@ class Plan:
 
     def _stage(self, edit: Edit) -> None:
         match edit:
-            case FieldEdit(record, field, value):
-                check_field_name(field)
-                self._set(record, field, check_scalar(value))
+            case FieldEdit():
+                check_field_name(edit.field)
+                self._set(edit.record, edit.field, check_scalar(edit.value))
             case RemoveField(record, field):
                 check_field_name(field)
                 if self._kind(record, field) in {MergeKind.IMMUTABLE, MergeKind.MONOTONE}:

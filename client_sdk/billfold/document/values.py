@@ -20,7 +20,7 @@ class Value:
 
     value: Scalar
     tag: str
-    """16 characters, unique among the field's values."""
+    """31 to 44 characters, unique among the field's values."""
 
     time_ms: int
     """When its author says it was written, in milliseconds since 1970; shown, never decided on."""
@@ -84,6 +84,8 @@ def check_scalar(value: Scalar) -> Scalar:
         InputError: it is of another type, or a number out of range.
         LimitExceeded: it is longer than 64 KiB.
     """
+    if type(value) is str and len(value) <= VALUE_SIZE_MAX and value.isascii():
+        return value  # What nearly all values are.
     match value:
         case None | bool():
             return value

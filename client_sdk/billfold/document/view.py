@@ -21,6 +21,7 @@ from billfold.document.engine import (
 )
 from billfold.document.identifiers import (
     NOTES,
+    FieldKey,
     field_key,
     parse_field_key,
     record_of_note_key,
@@ -73,6 +74,14 @@ class View:
         self._note_keys = {}
         for key, entry in engine.entries():
             self._put(engine, key, entry)
+
+    def operation_of(self, place: FieldKey) -> OperationId | None:
+        """Return the operation that put a live value; None for one that is not live."""
+        record, field, tag = place
+        for live_tag, _, operation in self._fields.get(record, {}).get(field, ()):
+            if live_tag == tag:
+                return operation
+        return None
 
     def take_in(self, engine: Engine, operations: Operations) -> set[Touched]:
         """Show what a change does to fields; return which fields that is.
@@ -268,16 +277,24 @@ class View:
             self._add(place[0], place[1], (place[2], held, operation))
 
     def _add(self, record: str, field: str, item: Live) -> None:
-        fields = self._fields.setdefault(record, {})
+        fields = self._fields.get(record)
+        if fields is None:
+            fields = self._fields[record] = {}
         others = fields.get(field)
-        if not others:
+        if others is None:
             fields[field] = (item,)
         else:
             fields[field] = tuple(sorted((item, *others), key=_causal_order, reverse=True))
 
     def _remove(self, record: str, field: str, tag: str) -> None:
-        live = self.live(record, field)
-        self._set(record, field, tuple([item for item in live if item[0] != tag]))
+        fields = self._fields.get(record, {})
+        live = fields.get(field, ())
+        if len(live) > 1:
+            fields[field] = tuple([item for item in live if item[0] != tag])
+        elif live and live[0][0] == tag:
+            del fields[field]
+            if not fields:
+                del self._fields[record]
 
     def _set(self, record: str, field: str, live: tuple[Live, ...]) -> None:
         fields = self._fields.get(record)
