@@ -1,15 +1,17 @@
 """Group commit: everything a replica has noted since the last commit becomes durable together.
 
 Edits that are made while one commit is on its way to the disk share the next one, so that many
-concurrent edits cost one wait. Nothing is sent before what it rests on is durable.
+concurrent edits cost one wait. Nothing is sent before what it rests on is durable. What nobody
+waits for, such as acks and other devices' entries, lingers a little and shares a commit too: until
+then the server has it.
 
 Spec: 21-sync.md
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 from billfold.coalescing import edit_all
 from billfold.document import Change, Edit
@@ -18,7 +20,6 @@ from billfold.replica import Replica
 from billfold.store import WalletStore
 from billfold_protocol.errors import BillfoldError, LocalProtocolError, StoreError
 
-Result = TypeVar("Result")
 Sends = list[Send]
 
 
@@ -53,9 +54,12 @@ class Committer:
         self._fail = fail
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="billfold-commit")
         self._wake = asyncio.Event()
+        self._is_overdue = False
         self._waiters: list[asyncio.Future[None]] = []
         self._edits: list[tuple[list[Edit], asyncio.Future[Change | None]]] = []
-        self._unanswered: set[asyncio.Future[Any]] = set()
+        self._answering: list[asyncio.Future[Any]] = []
+        """Who waits for the commit under way."""
+
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -81,8 +85,8 @@ class Committer:
         """Commit soon."""
         self._wake.set()
 
-    async def edit(self, edits: list[Edit]) -> Change | None:
-        """Make edits, and return when they are durable; None if nothing differs.
+    def edit(self, edits: list[Edit]) -> asyncio.Future[Change | None]:
+        """Make edits; the future ends when they are durable, with None if nothing differs.
 
         Edits that are asked for at the same time may share one change.
 
@@ -92,10 +96,9 @@ class Committer:
         """
         self._require_alive()
         done: asyncio.Future[Change | None] = asyncio.get_running_loop().create_future()
-        self._expect(done)
         self._edits.append((edits, done))
         self._wake.set()
-        return await done
+        return done
 
     async def committed(self) -> None:
         """Wait until everything noted so far is durable.
@@ -105,14 +108,9 @@ class Committer:
         """
         self._require_alive()
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._expect(waiter)
         self._waiters.append(waiter)
         self._wake.set()
         await waiter
-
-    def _expect(self, waiter: asyncio.Future[Any]) -> None:
-        self._unanswered.add(waiter)
-        waiter.add_done_callback(self._unanswered.discard)
 
     def _require_alive(self) -> None:
         if self._task is None or self._task.done():
@@ -123,8 +121,8 @@ class Committer:
         cause = None if task.cancelled() else task.exception()
         error = LocalProtocolError("the wallet was closed, or failed; open it again")
         error.__cause__ = cause
-        for waiter in tuple(self._unanswered):
-            waiter.set_exception(error)
+        self._answering += [*self._waiters, *(done for _, done in self._edits)]
+        self._refuse(error)
         if cause is not None:
             loop = task.get_loop()
             loop.call_exception_handler({"message": "committing failed", "exception": cause})
@@ -134,8 +132,10 @@ class Committer:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            await self._linger()
             replica = self._replica()
             waiters, self._waiters = self._waiters, []
+            self._answering += waiters
             made = self._make_edits(replica)
             replica.prepare(room=self._room(), is_bulk=replica.pending_count > BULK_PENDING_COUNT)
             self._tell()
@@ -146,23 +146,47 @@ class Committer:
                     await loop.run_in_executor(self._executor, self._store.commit, writes)
                 except StoreError as error:
                     self._fail(error)
-                    _fail_all(waiters, error)
-                    _fail_all([done for done, _ in made], error)
+                    self._refuse(error)
                     continue
+            # The server first: what those who wait do next may take long.
+            if sends:
+                self._send(sends)
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(None)
             for done, change in made:
                 if not done.done():
                     done.set_result(change)
-            if sends:
-                self._send(sends)
+            self._answering.clear()
+
+    async def _linger(self) -> None:
+        """Wait for somebody to wait, for what must be sent, or for a moment to pass."""
+        if self._is_urgent():
+            return
+        self._is_overdue = False
+        timer = asyncio.get_running_loop().call_later(LINGER_S, self._hurry)
+        try:
+            while not (self._is_overdue or self._is_urgent()):
+                await self._wake.wait()
+                self._wake.clear()
+        finally:
+            timer.cancel()
+
+    def _hurry(self) -> None:
+        self._is_overdue = True
+        self._wake.set()
+
+    def _is_urgent(self) -> bool:
+        if self._waiters or self._edits:
+            return True
+        return self._room() is not None and self._replica().has_due
 
     def _make_edits(
         self, replica: Replica
     ) -> list[tuple[asyncio.Future[Change | None], Change | None]]:
         """Make the edits that wait; those that are not possible are answered at once."""
         waiting, self._edits = self._edits, []
+        self._answering += [done for _, done in waiting]
         made: list[tuple[asyncio.Future[Change | None], Change | None]] = []
         outcomes = edit_all(replica.edit, [edits for edits, _ in waiting])
         for (_, done), outcome in zip(waiting, outcomes, strict=True):
@@ -173,12 +197,16 @@ class Committer:
                 made.append((done, outcome))
         return made
 
+    def _refuse(self, error: BillfoldError) -> None:
+        """Give an error to all who wait for the commit under way."""
+        for waiter in self._answering:
+            if not waiter.done():
+                waiter.set_exception(error)
+        self._answering.clear()
 
-def _fail_all(waiters: Sequence[asyncio.Future[Result]], error: StoreError) -> None:
-    for waiter in waiters:
-        if not waiter.done():
-            waiter.set_exception(error)
 
+LINGER_S = 0.05
+"""How long what nobody waits for may wait for the disk."""
 
 BULK_PENDING_COUNT = 512
 """So many edits that wait are bulk work (an import, a month offline): entries grow large."""

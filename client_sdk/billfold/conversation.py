@@ -55,9 +55,12 @@ from billfold_protocol.messages import (
 
 HEARD_KEY = "heard:"
 RESENDS_COUNT_MAX = 16
-"""Refusals in a row after which own entries wait for the next connection."""
+"""Refusals in a row after which own entries wait a while."""
 
-CURABLE = frozenset({Reason.QUOTA, Reason.RATE, Reason.FULL, Reason.ROLE})
+RESENT = frozenset({Reason.STALE_EPOCH, Reason.STALE_CHAIN, Reason.NOT_NEXT})
+"""Refusals whose cure is on its way: the rotation's entry, or an earlier entry."""
+
+CURABLE = RESENT | {Reason.QUOTA, Reason.RATE, Reason.FULL, Reason.ROLE}
 """Refusals after which the same entries may be taken later, on the same connection."""
 
 
@@ -124,6 +127,7 @@ class Conversation:
     def try_again(self) -> None:
         """Push again what the server refused: it may have room by now."""
         self._refusals -= CURABLE
+        self._resent_count = 0
 
     @property
     def is_live(self) -> bool:
@@ -247,7 +251,7 @@ class Conversation:
             k=state.k,
             head=state.head,
             cursor=cursor if is_known else None,
-            vector=None if is_known else replica.vector,
+            vector=None if is_known else replica.vector_on_server(),
         )
         self.outgoing.append(
             self.session.subscribe(
@@ -301,7 +305,7 @@ class Conversation:
         missing = replica.core.graph.missing
         if (is_different or missing) and not self._has_compared:
             self._has_compared = True
-            message = Compare(wallet_id=replica.wallet_id, vector=replica.vector)
+            message = Compare(wallet_id=replica.wallet_id, vector=replica.vector_on_server())
             self.outgoing.append(self.session.send(message))
         elif missing:
             self._tell(Warned(Gap("the server does not give an entry that others build on")))
@@ -319,19 +323,15 @@ class Conversation:
         if self._proposals.refused(rejection):
             return
         replica = self._replica()
-        match rejection.reason:
-            case Reason.STALE_EPOCH | Reason.STALE_CHAIN | Reason.NOT_NEXT if (
-                self._resent_count < RESENDS_COUNT_MAX
-            ):
-                # The rotation's entry is on its way, or an earlier entry was refused with others.
-                self._resent_count += 1
-                replica.resend(rejection.ids)
-            case reason:
-                replica.resend(rejection.ids)
-                self._refusals.add(reason)
-                if reason not in self._warned:
-                    self._warned.add(reason)
-                    self._tell(Warned(error_of(reason)))
+        replica.resend(rejection.ids)
+        reason = rejection.reason
+        if reason in RESENT and self._resent_count < RESENDS_COUNT_MAX:
+            self._resent_count += 1
+            return
+        self._refusals.add(reason)
+        if reason not in self._warned:
+            self._warned.add(reason)
+            self._tell(Warned(error_of(reason)))
 
     def _offer_what_lacks(self, theirs: Vector) -> None:
         """Offer the server the very bytes that it lost."""

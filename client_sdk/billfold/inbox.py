@@ -24,6 +24,7 @@ from billfold_protocol.errors import (
     DeviceCloned,
     LimitExceeded,
     RemoteProtocolError,
+    StoreDamaged,
     VerificationError,
 )
 from billfold_protocol.feed import Dep, Entry, Outcome, parse_entry
@@ -95,10 +96,22 @@ class Inbox:
         Args:
             unopened: entries that count, whose epoch's key had not come.
             excluded: entries beyond a cut.
+
+        Raises:
+            StoreDamaged: stored bytes fail their checks.
         """
         for entry in unopened:
             self._take(entry)
-        self.receive(excluded)
+        core = self._core
+        for raw in excluded:
+            try:
+                outcome = core.graph.receive(parse_entry(raw, core.wallet_id))
+            except BillfoldError as error:
+                raise StoreDamaged("an entry in the wallet's file is damaged") from error
+            # It is stored as excluded, and an own one perhaps as not acknowledged.
+            outcome.excluded.clear()
+            self._settle(outcome)
+        self._apply()
 
     def _judge(self, signed: Signed[Entry]) -> Outcome:
         is_new = not self._core.graph.has(signed.value)

@@ -28,7 +28,7 @@ async def link_store(
     show: ShowCode | None,
     transport: Transport,
 ) -> WalletStore:
-    """Link this device and make its store.
+    """Link this device and make its store; close the transport if it does not succeed.
 
     Raises:
         PairingFailed, TransportError, StoreExists, InputError: see `Wallet.link`.
@@ -48,6 +48,7 @@ async def link_store(
             joined = await newcomer.by_qr(address, show)
     except BaseException:
         lock.release()
+        await transport.close()
         raise
     replica = fresh.joined(
         holder=joined.welcome.holder, chain=joined.chain, epoch_keys=joined.epoch_keys

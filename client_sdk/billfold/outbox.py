@@ -177,12 +177,13 @@ class Outbox:
 
     def acked(self, ids: Sequence[EntryId]) -> None:
         """Take note that entries are durable on the server."""
-        found = [self._unacked.pop(id_) for id_ in ids if id_ in self._unacked]
-        if found and not any(
-            unacked.entry.seq < found[-1].entry.seq for unacked in self._unacked.values()
-        ):
-            seq = max(unacked.entry.seq for unacked in found)
-            self._core.write(MarkAcked(self._core.feed, seq))
+        if [id_ for id_ in ids if self._unacked.pop(id_, None) is not None]:
+            # Acks may come in any order; the store keeps how far all are there.
+            first = self.first_unacked
+            head = self._core.graph.vector[self._core.feed][0]
+            last = head if first is None else first.seq - 1
+            if last >= 0:
+                self._core.write(MarkAcked(self._core.feed, last))
 
     def lost(self, ids: Sequence[EntryId] | None = None) -> None:
         """Take note that entries must be sent again: some, or with None all of them."""

@@ -138,6 +138,12 @@ class Replica:
         return self._outbox.pending_count
 
     @property
+    def has_due(self) -> bool:
+        """Whether there is something that the server has not been sent."""
+        outbox = self._outbox
+        return outbox.pending_count > 0 or outbox.unacked_count > outbox.in_flight_count
+
+    @property
     def waiting_count(self) -> int:
         """Entries that wait for something they name, or for a key."""
         return self.core.graph.waiting_count + self._inbox.unopened_count

@@ -131,14 +131,14 @@ class Synchronizer:
             await asyncio.gather(self._dialling, return_exceptions=True)
             self._dialling = None
 
-    async def edit(self, edits: list[Edit]) -> Change | None:
-        """Make edits, and return when they are durable on this device; None if nothing differs.
+    def edit(self, edits: list[Edit]) -> asyncio.Future[Change | None]:
+        """Make edits; the future ends when they are durable here, with None if nothing differs.
 
         Raises:
             AccessError, InputError, LimitExceeded: the edits are not possible.
             StoreError: they could not be made durable, and are undone.
         """
-        return await self._committer.edit(edits)
+        return self._committer.edit(edits)
 
     async def committed(self) -> None:
         """Wait until everything so far is durable on this device.
@@ -201,15 +201,20 @@ class Synchronizer:
         conversation.outgoing.clear()
 
     def _reload(self, error: StoreError) -> None:
-        """Make the replica what the store holds: nothing that was not kept stays in memory."""
+        """Make the replica what the store holds: nothing that was not kept stays in memory.
+
+        Raises:
+            StoreError: the store cannot be read; nothing may rest on what is in memory any more.
+        """
         self.tell(Warned(error))
+        if self._connection is not None:
+            self._outgoing.put_nowait(b"")
         try:
             self.replica = self._load()
         except StoreError as fatal:
             self.tell(Warned(fatal))
+            raise
         self.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
-        if self._connection is not None:
-            self._outgoing.put_nowait(b"")
 
     async def _stay_connected(self) -> None:
         backoff = Backoff(self._random)

@@ -15,7 +15,7 @@ import msgpack
 from billfold_protocol import limits
 from billfold_protocol.errors import LocalProtocolError, Malformed
 
-_VALUE_TYPES = frozenset((type(None), bool, int, bytes, str, list, tuple, dict))
+_LEAVES = frozenset((type(None), bool, int, bytes, str))
 
 
 def encode(value: object) -> bytes:
@@ -65,28 +65,23 @@ def _pack(value: object) -> bytes:
 def _sorted(value: object, depth: int) -> object:
     """Return the value with its maps in key order, refusing what is outside the subset."""
     kind = type(value)
-    if kind not in _VALUE_TYPES:
-        raise LocalProtocolError(f"{kind.__name__} is not a type of the canonical subset")
-    if kind is list or kind is tuple:
-        if depth == limits.CODEC_DEPTH_MAX:
-            raise LocalProtocolError("arrays and maps are nested too deeply")
-        for item in value:  # type: ignore[attr-defined]  # `kind` says it is a sequence.
-            if type(item) not in _LEAVES:
-                return [_sorted(item, depth + 1) for item in value]  # type: ignore[attr-defined]
+    if kind in _LEAVES:
         return value
+    if kind is not list and kind is not tuple and kind is not dict:
+        raise LocalProtocolError(f"{kind.__name__} is not a type of the canonical subset")
+    if depth == limits.CODEC_DEPTH_MAX:
+        raise LocalProtocolError("arrays and maps are nested too deeply")
     if kind is dict:
-        if depth == limits.CODEC_DEPTH_MAX:
-            raise LocalProtocolError("arrays and maps are nested too deeply")
         items = value.items()  # type: ignore[attr-defined]  # `kind` says it is a map.
         if len(items) > limits.MAP_COUNT_MAX:
             raise LocalProtocolError("the map has more pairs than one may have")
         if any(type(key) is not str for key, _ in items):
             raise LocalProtocolError("map keys are strings")
         return {key: _sorted(item, depth + 1) for key, item in sorted(items)}
-    return value
-
-
-_LEAVES = frozenset((type(None), bool, int, bytes, str))
+    array: Sequence[object] = value  # type: ignore[assignment]  # `kind` says it is a sequence.
+    if _LEAVES.issuperset(map(type, array)):
+        return array
+    return [item if type(item) in _LEAVES else _sorted(item, depth + 1) for item in array]
 
 
 def as_array(value: object, length: int | None = None) -> list[object]:

@@ -59,29 +59,38 @@ class _Agent:
     def __init__(self, wallet: Wallet, folder: Path) -> None:
         self._wallet = wallet
         self._folder = folder
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], asyncio.Task[None]] = {}
+        """The task that serves a connection, by the one that asyncio made for it."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._running.add(task)
+        outer = asyncio.current_task()
+        assert outer is not None
+        # Python 3.11 writes a traceback about a cancelled task that it made for a connection.
+        inner = asyncio.create_task(self._serve(reader, writer))
+        self._running[outer] = inner
+        try:
+            await asyncio.wait({inner})
+            if not inner.cancelled():
+                inner.result()
+        finally:
+            del self._running[outer]
+            writer.close()
+
+    async def stop(self) -> None:
+        """Cancel what runs."""
+        running = dict(self._running)
+        for inner in running.values():
+            inner.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if is_own_user(writer.get_extra_info("socket")):
                 await self._answer(reader, writer)
         except (OSError, EOFError):
             # The command's own process has gone; there is nobody to tell.
             return
-        finally:
-            self._running.discard(task)
-            writer.close()
-
-    async def stop(self) -> None:
-        """Cancel what runs."""
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

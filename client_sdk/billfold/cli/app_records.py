@@ -24,7 +24,8 @@ RecordArgument = Annotated[
     ),
 ]
 ShowSecrets = Annotated[
-    bool, typer.Option(
+    bool,
+    typer.Option(
         "--show-secrets", help="Show passwords, keys and other secrets; they are hidden otherwise."
     ),
 ]

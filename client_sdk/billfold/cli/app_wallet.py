@@ -189,7 +189,9 @@ def sync(
 def watch(
     front: Front,
     *,
-    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Show secret values too.")] = False,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Show secret values too.")
+    ] = False,
 ) -> Answer:
     """Stay in step with the server and show what other devices do, until Ctrl-C.
 

@@ -18,6 +18,9 @@ def render(command: str, result: JsonObject, terminal: Terminal) -> None:
         show(result, terminal)
 
 
+_NOTES_MAX = 20
+
+
 def _name(result: Mapping[str, Any]) -> str:
     return f"{result['id']}  {result['type']}:{result['label']}"
 
@@ -152,13 +155,23 @@ def _show_import(result: JsonObject, terminal: Terminal) -> None:
             f"{file['file']} ({file['format']}): {len(file['added'])} added, "
             f"{len(file['updated'])} updated, {len(file['unchanged'])} unchanged."
         )
-        for item in file["kept"]:
-            what = item["label"] if item["field"] is None else f"{item['label']}: {item['field']}"
-            terminal.note(f"  kept  {what}: {item['why']}")
-        for item in file["unmapped"]:
-            terminal.note(f"  not understood  {item['where']}: {item['why']} ({item['kept_as']})")
-        for item in file["refused"]:
-            terminal.note(f"  left out  {item['where']}: {item['why']}")
+        notes = [
+            *(f"kept  {_kept(item)}: {item['why']}" for item in file["kept"]),
+            *(
+                f"not understood  {item['where']}: {item['why']} ({item['kept_as']})"
+                for item in file["unmapped"]
+            ),
+            *(f"left out  {item['where']}: {item['why']}" for item in file["refused"]),
+        ]
+        for text in notes[:_NOTES_MAX]:
+            terminal.note(f"  {text}")
+        if len(notes) > _NOTES_MAX:
+            terminal.note(f"  and {len(notes) - _NOTES_MAX} more; --json lists them all")
+
+
+def _kept(item: JsonObject) -> str:
+    label = str(item["label"])
+    return label if item["field"] is None else f"{label}: {item['field']}"
 
 
 def _show_checks(result: JsonObject, terminal: Terminal) -> None:
