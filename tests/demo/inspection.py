@@ -70,7 +70,11 @@ def show_both_sides(database: Path, wallet: Wallet) -> Table:
     texts = [f"{len(wallet.records())} records, among them:"]
     texts += [
         f"{record.type}: "
-        + ", ".join(f"{n}={s.value}" for n, s in record.fields.items() if n in SHOWN_FIELDS)
+        + ", ".join(
+            f"{name}={state.value}"
+            for name, state in record.fields.items()
+            if name in SHOWN_FIELDS and isinstance(state.value, str)
+        )
         for record in records[: len(SHOWN_FIELDS)]
     ]
     table.add_row(f"{len(entries)} entries, {sum(map(len, entries)):,} bytes, such as:", texts[0])

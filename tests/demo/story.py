@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import segno
-from billfold.importing import import_report
 from rich.console import Console
 
 from billfold import DeviceRemoved, KeyCallback, Passphrase, RecordsChanged, Wallet
 from billfold.importers import read_import
+from billfold.importing import import_report
 from tests.demo.claims import Claims
 from tests.demo.inspection import (
     count_opened,

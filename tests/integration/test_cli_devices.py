@@ -74,9 +74,7 @@ def test_a_device_joins_by_qr_code_and_the_code_is_good_once(
     assert names == [("laptop", False), ("phone", True)]
 
 
-def test_wrong_words_spend_the_code(
-    laptop: Shell, shell: MakeShell, server: str
-) -> None:
+def test_wrong_words_spend_the_code(laptop: Shell, shell: MakeShell, server: str) -> None:
     with Computer(folder=laptop.folder).started("link", "--yes") as linking:
         code = linking.read_until("code")["code"]
         number, first, second, _ = code.split("-")

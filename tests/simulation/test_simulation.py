@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.simulation import World
 
-SEEDS_COUNT = int(os.environ.get("BILLFOLD_SEEDS", "80"))
+SEEDS_COUNT = int(os.environ.get("BILLFOLD_SEEDS", "60"))
 
 
 @pytest.mark.parametrize("seed", range(SEEDS_COUNT))
