@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.make-installed
 SEEDS ?= 2000
 KILLS ?= 50
+WORKERS ?= 2
 LISTEN ?= 127.0.0.1:8080
 STORE ?= sqlite:build/server.db
 
@@ -17,7 +18,7 @@ demo: $(READY)
 	$(BIN)/python -m tests.demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses $(WORKERS)
 
 check: lint types imports vectors test
 

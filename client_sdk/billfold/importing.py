@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from billfold.document import Edit
-from billfold.import_plan import Kept, Plan, plan_record
+from billfold.import_plan import Kept, Past, Plan, plan_record
 from billfold.importers import ImportedRecord, ImportReport, Refused, Unmapped
 from billfold.wallet import Wallet
 from billfold_protocol.errors import LimitExceeded
@@ -23,6 +23,9 @@ BATCH_RECORDS_MAX: Final = 200
 
 BATCH_SIZE_MAX: Final = 100 * 1024
 """Bytes of values that become one change, unless a single record has more."""
+
+PROGRESS_STEP: Final = 20
+"""Records between two calls of the progress function."""
 
 Progress = Callable[[int, int], None]
 """Takes how many records are done, and of how many."""
@@ -69,7 +72,7 @@ async def import_report(
     Args:
         wallet: an open wallet.
         report: what `read_import` returned.
-        progress: is called after each batch.
+        progress: is called now and then, and at the end.
 
     Raises:
         AccessError: this device may not change the wallet.
@@ -78,19 +81,23 @@ async def import_report(
     outcome = _Outcome(refused=list(report.refused))
     batch: list[Plan] = []
     total = len(report.records)
+    past = Past(wallet)
     for done, record in enumerate(report.records):
-        plan = plan_record(wallet, record)
+        plan = plan_record(past, record)
         if any(plan.record == other.record for other in batch):
             # The earlier one of the same id has to be there before this one is compared with it.
             await _commit(wallet, batch, outcome)
             batch = []
-            plan = plan_record(wallet, record)
+            plan = plan_record(past, record)
         batch.append(plan)
         if _is_full(batch):
             await _commit(wallet, batch, outcome)
             batch = []
+        if done % PROGRESS_STEP == 0:
+            # Comparing takes time too, in which others have their turn.
+            await asyncio.sleep(0)
             if progress is not None:
-                progress(done + 1, total)
+                progress(done, total)
     await _commit(wallet, batch, outcome)
     if progress is not None:
         progress(total, total)
@@ -143,12 +150,9 @@ async def _commit_in_pieces(wallet: Wallet, plan: Plan, outcome: _Outcome) -> No
 
 
 async def _write(wallet: Wallet, edits: list[Edit]) -> None:
-    if not edits:
-        # A file that changes nothing still lets others have their turn.
-        await asyncio.sleep(0)
-        return
-    async with wallet.edit() as edit:
-        edit.apply(edits)
+    if edits:
+        async with wallet.edit() as edit:
+            edit.apply(edits)
 
 
 __all__ = ["ImportResult", "ImportedRecord", "Kept", "Progress", "import_report"]

@@ -8,7 +8,6 @@ Spec: 00-overview.md
 import asyncio
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,10 @@ from billfold.transport.interface import SYNC_PATH, ServerInfo
 from billfold_protocol.errors import TransportError
 from tests.benchmarks.processes import serve_commands, tell
 
+RECORD_COUNT = 20
 FIELD_COUNT = 200
+"""Fields that are edited in turn, of all records together: the peer's map has as many keys."""
+
 VALUE_SIZE = 32
 SYNC_S_MAX = 80.0
 UNLOCK = KeyCallback(lambda: bytes(range(32)))
@@ -84,11 +86,20 @@ class CountingTransport:
 
 @dataclass(slots=True)
 class Device:
-    """One open wallet, and the record that is edited."""
+    """One open wallet, and the records that are edited."""
 
     wallet: Wallet
     transport: CountingTransport
-    record: str
+    records: list[str]
+
+    def record_of(self, index: int) -> str:
+        """Return the record that holds a field, by the field's number."""
+        return self.records[index % RECORD_COUNT]
+
+    def shown(self, index: int, field: str) -> object:
+        """Return what the wallet shows in a field, None if nothing."""
+        state = self.wallet.record(self.record_of(index)).fields.get(field)
+        return None if state is None else state.value
 
 
 class DeviceHost:
@@ -106,7 +117,7 @@ class DeviceHost:
         """Answer once the process has started."""
 
     async def create(self, *, count: int) -> None:
-        """Make wallets with one record each, and bring them to the server."""
+        """Make wallets with empty records, and bring them to the server."""
         for index in range(count):
             transport = CountingTransport()
             wallet = await Wallet.create(
@@ -116,8 +127,10 @@ class DeviceHost:
                 transport=transport,
             )
             async with wallet.edit() as edit:
-                record = edit.add("login", natural_key=("benchmark",))
-            self._devices.append(Device(wallet, transport, record))
+                records = [
+                    edit.add("login", natural_key=(str(number),)) for number in range(RECORD_COUNT)
+                ]
+            self._devices.append(Device(wallet, transport, records))
         await self.settle()
 
     async def show_codes(self, *, count: int) -> list[str]:
@@ -144,11 +157,11 @@ class DeviceHost:
         """Wait until the wallets that were joined hold everything; tell of the last of them."""
         await asyncio.gather(*self._joining)
         device = self._devices[-1]
-        fields = device.wallet.record(device.record).fields
+        fields = sum(len(device.wallet.record(record).fields) for record in device.records)
         return {
             "elapsed_s": self._joined_s - device.transport.traffic.connected_s,
             "received": device.transport.traffic.received,
-            "fields": len(fields),
+            "fields": fields,
         }
 
     async def report(self, *, field: str) -> None:
@@ -161,7 +174,7 @@ class DeviceHost:
         device = self._devices[0]
         began_s = time.monotonic()
         async with device.wallet.edit() as edit:
-            edit.set(device.record, field, value)
+            edit.set(device.record_of(0), field, value)
         return began_s
 
     async def flood(self, *, count: int, burst: int, first: int = 0, label: str = "") -> float:
@@ -173,16 +186,16 @@ class DeviceHost:
         for start in range(first, first + count, burst):
             await asyncio.gather(
                 *(
-                    _set(device, f"{label}field-{index % FIELD_COUNT}", value_of(index))
+                    _set(device, index, field_of(index, label))
                     for device in self._devices
                     for index in range(start, min(start + burst, first + count))
                 )
             )
         return began_s
 
-    async def holds(self, *, fields: Mapping[str, str]) -> float:
-        """Wait until every wallet shows these values; return when."""
-        await asyncio.gather(*(_holds(device, fields) for device in self._devices))
+    async def holds(self, *, last: int, label: str = "") -> float:
+        """Wait until every wallet shows the edit with this number; return when."""
+        await asyncio.gather(*(_holds(device, last, label) for device in self._devices))
         return time.monotonic()
 
     async def settle(self) -> None:
@@ -222,7 +235,8 @@ class DeviceHost:
             show=shown.set_result,
             transport=transport,
         )
-        device = Device(wallet, transport, wallet.natural_id("login", ("benchmark",)))
+        records = [wallet.natural_id("login", (str(number),)) for number in range(RECORD_COUNT)]
+        device = Device(wallet, transport, records)
         self._devices.append(device)
         report = await wallet.sync(deadline_s=SYNC_S_MAX)
         self._joined_s = time.monotonic()
@@ -236,30 +250,33 @@ class DeviceHost:
                 if not isinstance(event, RecordsChanged):
                     continue
                 seen_s = time.monotonic()
-                state = device.wallet.record(device.record).fields.get(field)
-                if state is not None and state.value != shown:
-                    shown = state.value
+                value = device.shown(0, field)
+                if value != shown:
+                    shown = value
                     tell({"seen": shown, "seen_s": seen_s})
 
 
-async def _set(device: Device, field: str, value: str) -> None:
+async def _set(device: Device, index: int, field: str) -> None:
     async with device.wallet.edit() as edit:
-        edit.set(device.record, field, value)
+        edit.set(device.record_of(index), field, value_of(index))
 
 
-async def _holds(device: Device, fields: Mapping[str, str]) -> None:
-    """Look when the wallet tells of one of these fields, as what is on show does."""
-    wanted = {(device.record, field) for field in fields}
+async def _holds(device: Device, last: int, label: str) -> None:
+    """Look when the wallet tells of the field that was edited last, as what is on show does."""
+    field, value = field_of(last, label), value_of(last)
+    wanted = (device.record_of(last), field)
     with device.wallet.events() as events:
-        while True:
-            shown = device.wallet.record(device.record).fields
-            if all(f in shown and shown[f].value == value for f, value in fields.items()):
-                return
+        while device.shown(last, field) != value:
             async for event in events:
                 if isinstance(event, RecordsChanged) and (
-                    not event.fields or not wanted.isdisjoint(event.fields)
+                    not event.fields or wanted in event.fields
                 ):
                     break
+
+
+def field_of(index: int, label: str) -> str:
+    """Return the name of the field that an edit sets in its record, by the edit's number."""
+    return f"{label}field-{index % FIELD_COUNT // RECORD_COUNT}"
 
 
 def value_of(index: int) -> str:

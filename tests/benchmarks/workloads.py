@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.devices import FIELD_COUNT, VALUE_SIZE, value_of
+from tests.benchmarks.devices import VALUE_SIZE, value_of
 from tests.benchmarks.processes import Host, RunningServer, hosts, server_process
 from tests.benchmarks.report import BILLFOLD, Row, median
 
@@ -170,7 +170,7 @@ async def many_wallets(on: Stage) -> list[Row]:
             watch = _Watch(writer=pair.writer, reader=pair.reader, server=on.server)
             last = done + count - 1
             waits = [
-                asyncio.ensure_future(host.call("holds", fields=_newest(last, label)))
+                asyncio.ensure_future(host.call("holds", last=last, label=label))
                 for host, label in ((pair.writer, "b-"), (pair.reader, "a-"))
             ]
             floods = [
@@ -284,14 +284,10 @@ async def _edit_one_by_one(pair: Pair, count: int) -> list[float]:
 
 async def _flood_one_way(pair: Pair, count: int, burst: int) -> float:
     """Return the seconds from the first edit until the reader shows the last."""
-    wait = asyncio.ensure_future(pair.reader.call("holds", fields=_newest(count - 1)))
+    wait = asyncio.ensure_future(pair.reader.call("holds", last=count - 1))
     began_s: float = await pair.writer.call("flood", count=count, burst=burst)
     ended_s: float = await wait
     return ended_s - began_s
-
-
-def _newest(index: int, label: str = "") -> dict[str, str]:
-    return {f"{label}field-{index % FIELD_COUNT}": value_of(index)}
 
 
 async def _traffic(pair: Pair) -> Sequence[dict[str, int]]:

@@ -1,3 +1,5 @@
+import io
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -72,6 +74,40 @@ def test_a_device_joins_by_qr_code_and_the_code_is_good_once(
     assert hash_of(phone_shell) == hash_of(laptop)
     names = [(one["name"], one["is_this"]) for one in phone_shell("devices").result["devices"]]
     assert names == [("laptop", False), ("phone", True)]
+
+
+class Person(io.TextIOWrapper):
+    """A terminal at which somebody has typed this."""
+
+    def __init__(self, text: str) -> None:
+        read_end, write_end = os.pipe()
+        os.write(write_end, text.encode())
+        os.close(write_end)
+        super().__init__(os.fdopen(read_end, "rb"))
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "is_linked"), [("y\n", True), ("n\n", False), ("", False)])
+def test_the_person_decides_whether_it_is_the_right_device(
+    laptop: Shell,
+    server: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    *,
+    is_linked: bool,
+) -> None:
+    with Computer(folder=tmp_path / "phone").started("join", "--server", server) as joining:
+        shown = joining.read_until("code")
+        with Person(typed) as person:
+            monkeypatch.setattr("sys.stdin", person)
+            outcome = laptop.plain("link", shown["uri"])
+        assert shown["fingerprint"] in outcome.err
+        assert outcome.code == (0 if is_linked else 6)
+        assert joining.end().code == outcome.code
+    assert len(laptop("devices").result["devices"]) == (2 if is_linked else 1)
 
 
 def test_wrong_words_spend_the_code(laptop: Shell, shell: MakeShell, server: str) -> None:

@@ -82,20 +82,6 @@ def test_commands_work_beside_a_watch_which_shows_what_other_devices_do(
     assert shell("get", record, "title").result["value"] == "City library"
 
 
-def test_a_watch_ends_in_order_when_it_is_told_to(shell: Shell) -> None:
-    shell("init")
-    laptop = Computer(folder=shell.folder)
-    with laptop.started("watch") as watching:
-        watching.read_until("watching")
-        assert watching.signal(signal.SIGTERM).code == 143
-    with laptop.started("watch") as watching:
-        watching.read_until("watching")
-        watching.signal(signal.SIGKILL)
-    # What it left behind is no hindrance.
-    assert (shell.folder / "agent.sock").exists()
-    assert shell("status").code == 0
-
-
 def test_a_command_that_waits_can_be_interrupted(shell: Shell, server: str) -> None:
     shell("init", "--server", server)
     with Computer(folder=shell.folder).started("link", "--yes") as linking:
@@ -137,6 +123,9 @@ def test_an_import_that_is_cut_short_keeps_what_it_had_and_can_be_done_again(
             assert (ended.code, ended.error) == (5, "TransportError")
         else:
             assert importing.signal(number).code == 130
+            assert watching.signal(signal.SIGTERM).code == 143
+    # A socket that was left behind is no hindrance.
+    assert (shell.folder / "agent.sock").exists() == (number == signal.SIGKILL)
     kept = {record["id"] for record in shell("ls").result["records"]}
     assert first in kept
     again = shell("import", large_file).result

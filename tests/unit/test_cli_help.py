@@ -7,6 +7,7 @@ import pytest
 from billfold.cli.commands import COMMANDS
 from billfold.cli.entry import run
 from billfold.cli.exit_codes import MEANINGS, ExitCode, error_named, exit_code_of
+from billfold.cli.front import report_unexpected
 from billfold_protocol import errors
 from billfold_protocol.errors import BillfoldError
 
@@ -78,3 +79,16 @@ def test_help_loads_neither_the_wallet_nor_its_libraries() -> None:
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert re.fullmatch(r"billfold \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
+
+
+def test_a_mistake_in_billfold_is_told_in_one_sentence_without_values(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    try:
+        int("CANARY")
+    except ValueError as error:
+        report_unexpected(type(error), error, None)
+    told = capsys.readouterr().err
+    assert "ValueError at test_cli_help.py:" in told
+    assert "CANARY" not in told
+    assert len(told.splitlines()) == 1

@@ -8,6 +8,7 @@ import pytest
 from billfold.cli import app_wallet
 from billfold.exporters import ExportedRecord, export_json
 from billfold.exporting import export_wallet, exported_records
+from billfold.import_plan import Past
 from billfold.importers import ImportedRecord, ImportReport, interface, read_import
 from billfold.importing import ImportResult, import_report
 from billfold.keyring import KeyCallback
@@ -113,6 +114,18 @@ async def test_what_a_person_changed_or_removed_stays_so(wallet: Wallet) -> None
     assert counts(result) == (0, 0, 1)
     assert {kept.field for kept in result.kept} == {"title", "username", "tags/money", "notes"}
     assert wallet.status().state_hash == before
+
+
+async def test_too_many_differences_wait_for_another_import(
+    wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Past.__init__, "__kwdefaults__", {"lookups_max": 3})
+    await import_report(wallet, report(*(login(str(n), password="one") for n in range(5))))
+    newer = report(*(login(str(n), password="two") for n in range(5)))
+    first = await import_report(wallet, newer)
+    assert (counts(first), len(first.kept)) == ((0, 3, 2), 2)
+    second = await import_report(wallet, newer)
+    assert (counts(second), len(second.kept)) == ((0, 2, 3), 0)
 
 
 async def test_a_record_in_the_trash_stays_there_and_a_purged_one_comes_anew(
