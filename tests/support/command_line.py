@@ -22,6 +22,13 @@ KEY = b"a key of exactly 32 bytes......."
 TIMEOUT_S = 60
 
 
+HEARING_INTERRUPTS = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a command did."""
@@ -104,7 +111,8 @@ class Computer:
     def started(self, *arguments: str) -> Iterator["Running"]:
         """Run a command while the block lasts."""
         process = subprocess.Popen(
-            self.line(*arguments),
+            # A shell starts background jobs deaf to Ctrl-C; a person's terminal does not.
+            [sys.executable, "-c", HEARING_INTERRUPTS, *self.line(*arguments)],
             env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
