@@ -9,6 +9,7 @@ Spec: 00-overview.md
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -77,6 +78,7 @@ def main() -> None:
     rows: list[Row] = []
     problems: list[str] = []
     is_interrupted = False
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ended so, it cleans up as well.
     try:
         problems = measure(
             options.only or [RAW, *WORKLOADS],

@@ -169,17 +169,14 @@ async def many_wallets(on: Stage) -> list[Row]:
             count = burst * turns
             watch = _Watch(writer=pair.writer, reader=pair.reader, server=on.server)
             last = done + count - 1
-            waits = [
-                asyncio.ensure_future(host.call("holds", last=last, label=label))
-                for host, label in ((pair.writer, "b-"), (pair.reader, "a-"))
-            ]
-            floods = [
-                host.call("flood", count=count, burst=burst, first=done, label=label)
-                for host, label in ((pair.writer, "a-"), (pair.reader, "b-"))
-            ]
-            began_s = min(await asyncio.gather(*floods))
+            *ended_s, began_a_s, began_b_s = await asyncio.gather(
+                pair.writer.call("holds", last=last, label="b-"),
+                pair.reader.call("holds", last=last, label="a-"),
+                pair.writer.call("flood", count=count, burst=burst, first=done, label="a-"),
+                pair.reader.call("flood", count=count, burst=burst, first=done, label="b-"),
+            )
             edits = wallet_count * 2 * count
-            by_burst[burst] = round(edits / (max(await asyncio.gather(*waits)) - began_s))
+            by_burst[burst] = round(edits / (max(ended_s) - min(began_a_s, began_b_s)))
             cpu[burst], done = watch.us_per(edits), done + count
     best = max(by_burst, key=lambda burst: by_burst[burst])
     detail = {
@@ -275,19 +272,28 @@ async def _edit_one_by_one(pair: Pair, count: int) -> list[float]:
     latencies = []
     for index in range(count):
         value = value_of(index)
-        began = asyncio.ensure_future(pair.writer.call("edit", field="probe", value=value))
-        while (news := await pair.reader.news())["seen"] != value:
-            pass
-        latencies.append((news["seen_s"] - await began) * 1000)
+        began_s, seen_s = await asyncio.gather(
+            pair.writer.call("edit", field="probe", value=value), _seen_s(pair.reader, value)
+        )
+        latencies.append((seen_s - began_s) * 1000)
     return latencies
+
+
+async def _seen_s(reader: Host, value: str) -> float:
+    while (news := await reader.news())["seen"] != value:
+        pass
+    seen_s: float = news["seen_s"]
+    return seen_s
 
 
 async def _flood_one_way(pair: Pair, count: int, burst: int) -> float:
     """Return the seconds from the first edit until the reader shows the last."""
-    wait = asyncio.ensure_future(pair.reader.call("holds", last=count - 1))
-    began_s: float = await pair.writer.call("flood", count=count, burst=burst)
-    ended_s: float = await wait
-    return ended_s - began_s
+    ended_s, began_s = await asyncio.gather(
+        pair.reader.call("holds", last=count - 1),
+        pair.writer.call("flood", count=count, burst=burst),
+    )
+    took_s: float = ended_s - began_s
+    return took_s
 
 
 async def _traffic(pair: Pair) -> Sequence[dict[str, int]]:

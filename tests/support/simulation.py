@@ -85,6 +85,7 @@ class World:
             for _ in range(actions_count):
                 self._act()
                 self.clock.run_for(self.random.choice((0.0, 0.01, 0.1, 1.0, 10.0)))
+            self._end_with_a_removal()
             self._come_to_rest()
             check_end(self)
             check_revoked(self)
@@ -106,6 +107,7 @@ class World:
             (3, self._link_a_device),
             (3, lambda: self._revoke(device)),
             (2, self._revoke_from_two_sides),
+            (6, lambda: self._race_a_removal(device)),
             (3, lambda: device.propose(lambda author: author.rotate())),
             (4, lambda: self._set_role(device)),
         ]
@@ -164,6 +166,36 @@ class World:
         for author, victim in ((left, right), (right, left)):
             target = Target(TargetKind.DEVICE, victim.device_id)
             self._propose_checked(author, self._revoke_of(target), target)
+
+    def _race_a_removal(self, author: SimulatedDevice) -> None:
+        """Let a device lose its rights while its edits are on their way to everybody."""
+        victim = self.random.choice(self.devices)
+        for _ in range(self.random.randrange(1, 4)):
+            victim.edit(self._draw_edits())
+            self.clock.run_for(self.random.uniform(0.0, 0.2))
+        me = author.replica.core.member
+        if me is None or author is victim:
+            return
+        if me.role is Role.OWNER and self.random.random() < 0.7:
+            author.propose(lambda author: author.set_role(victim.device_id, Role.VIEWER))
+        elif len(self._remaining()) > 2:
+            target = Target(TargetKind.DEVICE, victim.device_id)
+            self._propose_checked(author, self._revoke_of(target), target)
+        for _ in range(self.random.randrange(3)):
+            self.clock.run_for(self.random.uniform(0.0, 0.2))
+            victim.edit(self._draw_edits())
+
+    def _end_with_a_removal(self) -> None:
+        """Let the last that happens be a removal, so that no later edit settles what it cut."""
+        for device in self.devices:
+            self._back_online(device)
+        self.clock.run_for(120.0)
+        owners = [
+            device
+            for device in self._remaining()
+            if (member := device.replica.core.member) and member.role is Role.OWNER
+        ]
+        self._race_a_removal(self.random.choice(owners or self.devices))
 
     @staticmethod
     def _revoke_of(target: Target) -> Callable[[Author], Authored]:

@@ -1,0 +1,135 @@
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from billfold import committer
+from billfold.committer import Committer, Sends
+from billfold.document import Edit, FieldEdit, base_merge_kinds, random_record_id
+from billfold.founding import NewReplica
+from billfold.replica import Replica
+from billfold.store import MemoryStore, PutMeta, Write
+from billfold_protocol.errors import StoreError, StoreFull
+from tests.support.seeded_bytes import SeededBytes
+
+RECORD = random_record_id(bytes(16))
+PATIENCE_S = 10
+
+
+class WatchedStore(MemoryStore):
+    """Remembers what was committed together, and can be full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commits: list[Sequence[Write]] = []
+        self.is_full = False
+
+    def commit(self, writes: Sequence[Write]) -> None:
+        if self.is_full:
+            raise StoreFull("The disk has no room for this change; free some space.")
+        super().commit(writes)
+        self.commits.append(writes)
+
+
+class Scene:
+    """A committer over a store in memory, and what it did, in order."""
+
+    def __init__(self) -> None:
+        random = SeededBytes("committer")
+        self.store = WatchedStore()
+        self.store.commit(NewReplica.create(random, now_ms=1_700_000_000_000).writes())
+        self.store.commits.clear()
+        self.replica = Replica(
+            self.store,
+            now_ms=lambda: 1_700_000_000_000,
+            random=random,
+            merge_kinds=base_merge_kinds,
+        )
+        self.happened: list[str] = []
+        self.room: int | None = None
+        self.committer = Committer(
+            self.store,
+            lambda: self.replica,
+            room=lambda: self.room,
+            send=self._send,
+            tell=self.replica.journal.events.clear,
+            fail=self._fail,
+        )
+
+    def _send(self, sends: Sends) -> None:
+        self.happened.append(f"sent {len(sends)}")
+
+    def _fail(self, error: StoreError) -> None:
+        self.happened.append(type(error).__name__)
+
+    async def edit(self, value: str) -> None:
+        edits: list[Edit] = [FieldEdit(RECORD, "name", value)]
+        await self.committer.edit(edits)
+        self.happened.append(f"returned {value}")
+
+    async def take_turns(self) -> None:
+        """Let everything run that is ready, and what becomes ready by it."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
+    monkeypatch.setattr(committer, "LINGER_S", 3600)
+    built = Scene()
+    built.committer.start()
+    yield built
+    built.store.is_full = False
+    await built.committer.stop()
+
+
+async def test_what_nobody_waits_for_shares_the_next_commit(scene: Scene) -> None:
+    scene.replica.put_meta("cursor", b"1")
+    scene.committer.wake()
+    await scene.take_turns()
+    assert scene.store.commits == []
+    await scene.edit("a")
+    (writes,) = scene.store.commits
+    assert PutMeta("cursor", b"1") in writes
+    assert len(writes) > 1
+
+
+async def test_what_nobody_waits_for_is_durable_after_a_moment(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "LINGER_S", 0)
+    scene.replica.put_meta("cursor", b"1")
+    scene.committer.wake()
+    async with asyncio.timeout(PATIENCE_S):
+        while not scene.store.commits:
+            await asyncio.sleep(0)
+    assert scene.store.commits == [[PutMeta("cursor", b"1")]]
+
+
+async def test_waiting_for_a_commit_does_not_linger(scene: Scene) -> None:
+    scene.replica.put_meta("cursor", b"1")
+    scene.committer.wake()
+    await scene.take_turns()
+    await scene.committer.committed()
+    assert scene.store.commits == [[PutMeta("cursor", b"1")]]
+
+
+async def test_the_server_hears_of_an_edit_before_its_caller_goes_on(scene: Scene) -> None:
+    scene.room = 1_000_000
+    await scene.edit("a")
+    assert scene.happened == ["sent 1", "returned a"]
+
+
+async def test_concurrent_edits_share_a_commit(scene: Scene) -> None:
+    await asyncio.gather(*(scene.edit(f"value {index}") for index in range(20)))
+    assert len(scene.store.commits) == 1
+    assert len(scene.happened) == 20
+
+
+async def test_those_who_wait_for_a_commit_that_fails_are_told(scene: Scene) -> None:
+    scene.store.is_full = True
+    edits = [asyncio.ensure_future(scene.edit(value)) for value in ("a", "b")]
+    waiting = asyncio.ensure_future(scene.committer.committed())
+    outcomes = await asyncio.gather(*edits, waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreFull] * 3
+    assert scene.happened == ["StoreFull"]
