@@ -7,15 +7,18 @@ Spec: 00-overview.md
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import apsw
 
 from billfold_protocol.errors import TransportError
 
@@ -25,6 +28,7 @@ STOP_S_MAX = 5.0
 ANSWER_S_MAX = 90.0
 LINE_SIZE_MAX = 1 << 24
 POLL_S = 0.02
+FOLD_MS_MAX = 2_000
 
 # A benchmark registers and edits faster than any person.
 _QUOTAS = {
@@ -54,6 +58,13 @@ class RunningServer:
     def cpu_s(self) -> float:
         """Processor time it has taken so far, in seconds."""
         return cpu_s_of(self.pid)
+
+    def fold_log(self) -> None:
+        """Move the write-ahead log into the database, as far as the server lets us."""
+        connection = apsw.Connection(str(self.database))
+        with contextlib.closing(connection), contextlib.suppress(apsw.BusyError):
+            connection.set_busy_timeout(FOLD_MS_MAX)
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def sizes(self) -> tuple[int, int]:
         """Return the bytes of the database and of its write-ahead log."""
@@ -161,7 +172,7 @@ class Host:
         """Let it end by itself, and end it where it does not."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        with suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), STOP_S_MAX)
         await _end(self._process)
         await self._reading

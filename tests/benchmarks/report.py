@@ -108,7 +108,7 @@ def _figure(value: float) -> str:
 
 
 def _more(detail: dict[str, Any]) -> str:
-    names = ("p99", "by_burst", "bytes_received", "kb_for_a_second_device")
+    names = ("p99", "by_burst", "bytes_received", "kb_for_a_second_device", "without_log")
     return ", ".join(f"{name} {_plain(detail[name])}" for name in names if name in detail)
 
 

@@ -197,22 +197,27 @@ async def bytes_per_change(on: Stage) -> list[Row]:
         await _edit_one_by_one(pair, single)
         await pair.writer.call("settle")
         second = await _traffic(pair)
-        small, small_store = sum(on.server.sizes()), await pair.writer.call("store_size")
+        on.server.fold_log()
+        small, small_log = on.server.sizes()
+        small_store = await pair.writer.call("store_size")
         await _flood_one_way(pair, bulk, 20)
         await pair.writer.call("settle")
         third = await _traffic(pair)
-        file, log = on.server.sizes()
+        large, log = on.server.sizes()
         store = await pair.writer.call("store_size")
+        on.server.fold_log()
+        folded, _ = on.server.sizes()
     one_by_one, in_bulk = _share(first, second, single), _share(second, third, bulk)
     wire = {"one_by_one": one_by_one, "in_bulk": in_bulk, "value_bytes": VALUE_SIZE}
     disk = {
         "changes": bulk,
         "log_bytes": log,
+        "without_log": round((folded - small) / bulk, 1),
         "on_the_device": round((store - small_store) / bulk, 1),
     }
     return [
         _row("wire_bytes_per_change", one_by_one["writer_sent"], "B", wire),
-        _row("disk_bytes_per_change", (file + log - small) / bulk, "B", disk),
+        _row("disk_bytes_per_change", (large + log - small - small_log) / bulk, "B", disk),
     ]
 
 
