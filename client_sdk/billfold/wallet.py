@@ -14,13 +14,10 @@ from types import TracebackType
 from typing import Self
 
 from billfold.document import (
-    Conflict,
     Edit,
-    HistoryItem,
-    RecordView,
     Scalar,
 )
-from billfold.editing import EditBlock, natural_key_text
+from billfold.editing import EditBlock
 from billfold.founding import NewReplica
 from billfold.household import Device, Household
 from billfold.keyring import Unlock
@@ -28,6 +25,7 @@ from billfold.listening import EventStream
 from billfold.model import wallet_merge_kinds
 from billfold.opening import check_name, create_store, link_store, now_ms, open_store
 from billfold.pairing import Confirm, ShowCode
+from billfold.reading import WalletReading
 from billfold.replica import Replica
 from billfold.reports import Change, Status, SyncReport, status_of
 from billfold.servers import SERVER_KEY, Server, encode_server, parse_server
@@ -37,15 +35,13 @@ from billfold.transport import Transport, WebSocketTransport, normalise_address
 from billfold_protocol.errors import (
     InputError,
     LocalProtocolError,
-    NotFound,
 )
-from billfold_protocol.ids import FeedId, WalletId
 from billfold_protocol.linking import Hello
 
 CLOSE_TIMEOUT_S = 5.0
 
 
-class Wallet:
+class Wallet(WalletReading):
     """One open wallet; close it, or use it with `async with`."""
 
     def __init__(
@@ -193,55 +189,6 @@ class Wallet:
             await self._transport.close()
             self._store.close()
 
-    @property
-    def wallet_id(self) -> WalletId:
-        """The wallet's 32-byte id, the same on every device."""
-        return self._replica.wallet_id
-
-    @property
-    def membership_length(self) -> int:
-        """How many entries the wallet's membership chain has, as this device knows it."""
-        return self._replica.state.k + 1
-
-    def records(self, record_type: str | None = None, *, trashed: bool = False) -> list[RecordView]:
-        """Return the records of a type (None: of all), in order of id.
-
-        Args:
-            record_type: such as `login`.
-            trashed: whether to list the trash instead of what is not in it.
-        """
-        return self._replica.document.records(record_type, trashed=trashed)
-
-    def record(self, record: str) -> RecordView:
-        """Return one record.
-
-        Raises:
-            NotFound: there is none with this id.
-        """
-        self._require_record(record)
-        return self._replica.document.record(record)
-
-    def conflicts(self) -> list[Conflict]:
-        """Return the fields that devices set to different values without knowing of each other."""
-        return self._replica.document.conflicts()
-
-    def history(self, record: str, field: str) -> list[HistoryItem]:
-        """Return what happened to a field, causes before effects.
-
-        Raises:
-            NotFound: there is no record with this id.
-        """
-        self._require_record(record)
-        return self._replica.document.history(record, field)
-
-    def device_of(self, actor: bytes) -> Device | None:
-        """Return the device that wrote a value or a history item, by its `actor`."""
-        return self._household.owner_of(FeedId(actor))
-
-    def natural_id(self, record_type: str, natural_key: tuple[str, ...]) -> str:
-        """Return the id of the record that has a natural key, whether or not it is there."""
-        return self._natural_id(record_type, natural_key_text(natural_key))
-
     def edit(self) -> EditBlock:
         """Begin several edits that become one change: `async with wallet.edit() as edit`."""
         return EditBlock(self._commit, random=secrets.token_bytes, natural_id=self._natural_id)
@@ -383,14 +330,6 @@ class Wallet:
         if self._is_closed:
             raise LocalProtocolError("the wallet is closed")
         return self._synchronizer.replica
-
-    def _require_record(self, record: str) -> None:
-        if not self._replica.document.has_record(record):
-            raise NotFound(f"there is no record {record}")
-
-    def _natural_id(self, record_type: str, natural_key: str) -> str:
-        replica = self._replica
-        return replica.document.natural_record_id(replica.wallet_id, record_type, natural_key)
 
     async def _commit(self, edits: Sequence[Edit]) -> Change | None:
         if self._is_closed:
