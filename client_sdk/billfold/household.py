@@ -5,15 +5,15 @@ Spec: 13-membership.md
 
 from dataclasses import dataclass
 
-from billfold.conversation import heard_key
+from billfold.beacons import last_heard_s
 from billfold.document import FieldEdit
 from billfold.editing import natural_key_text
 from billfold.pairing import Confirm, ShowCode, Sponsor
 from billfold.replica import Replica
 from billfold.synchronizer import Synchronizer
 from billfold.transport import Transport
-from billfold_protocol.errors import BillfoldError, InputError, LocalProtocolError, NotFound
-from billfold_protocol.feed import Beacon, vector_hash
+from billfold_protocol.errors import InputError, LocalProtocolError, NotFound
+from billfold_protocol.feed import vector_hash
 from billfold_protocol.ids import DeviceId, FeedId
 from billfold_protocol.linking import Hello, LinkResponder, Welcome
 from billfold_protocol.membership import (
@@ -212,17 +212,8 @@ class Household:
             is_this=device == self.this_device,
             is_removed=member is None,
             linked_by=None if member is None or member.sponsor == device else member.sponsor.hex(),
-            last_heard_s=self._last_heard_s(device, member),
+            last_heard_s=last_heard_s(self._replica, device, member),
         )
-
-    def _last_heard_s(self, device: DeviceId, member: Member | None) -> int | None:
-        raw = self._replica.meta(heard_key(device))
-        if raw is None or member is None:
-            return None
-        try:
-            return Beacon.verify(raw, member.keys.signing, self._replica.wallet_id).time_s
-        except BillfoldError:
-            return None
 
 
 ID_PREFIX_SIZE_MIN = 4

@@ -1,0 +1,80 @@
+"""Being let in by a server: pinning its key, asking for the wallet, bringing it when it is new.
+
+Spec: 20-handshake.md
+"""
+
+from billfold.cursor import CURSOR_KEY, read_cursor
+from billfold.journal import SubscribeDue
+from billfold.line import Line
+from billfold_protocol.client_session import Opened
+from billfold_protocol.errors import ServerIdentity, ServerRollback
+from billfold_protocol.membership import Home, ServerAddress
+from billfold_protocol.messages import Register, Subscribe
+
+
+class Entrance:
+    """How one connection begins."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._has_registered = False
+
+    def open(self, opened: Opened) -> None:
+        """Pin the server's key at first use; from then on the chain says which it is.
+
+        Raises:
+            ServerIdentity: the server's key is not the pinned one.
+        """
+        replica = self._line.replica
+        home = replica.state.home
+        if home is None:
+            server = ServerAddress(address=self._line.address, key=opened.server_key)
+            replica.set_home(Home(server=server))
+        elif home.server.key != opened.server_key:
+            raise ServerIdentity("the server's key is not the one that the wallet pins")
+        # Not before that is durable: another `home`, after a crash, would be a fork of the chain.
+        replica.journal.sends.append(SubscribeDue())
+
+    def subscribe(self) -> None:
+        """Ask for the wallet."""
+        line, replica = self._line, self._line.replica
+        cursor = read_cursor(replica.meta(CURSOR_KEY))
+        is_known = cursor is not None and cursor.instance == line.session.challenge.instance
+        state = replica.state
+        if replica.core.epoch_key is None:
+            # The connection broke between a rotation and its wrapped key: ask for both again.
+            state = replica.core.chain.state_at(state.epoch.k - 1)
+        message = Subscribe(
+            wallet_id=replica.wallet_id,
+            device=replica.core.device_id,
+            client_nonce=line.random(32),
+            k=state.k,
+            head=state.head,
+            cursor=cursor if is_known else None,
+            vector=None if is_known else replica.vector_on_server(),
+        )
+        key = replica.core.secrets.signing_key
+        line.outgoing.append(line.session.subscribe(message, key, pinned_key=line.home.key))
+
+    def register(self) -> None:
+        """Bring the whole chain to a server that does not have the wallet.
+
+        Raises:
+            ServerRollback: it still says so after it took the chain.
+        """
+        line, replica = self._line, self._line.replica
+        if self._has_registered:
+            raise ServerRollback("the server has forgotten that this device belongs to the wallet")
+        self._has_registered = True
+        if replica.meta(CURSOR_KEY) is not None:
+            line.warn(ServerRollback("the server had lost this wallet; this device gave it back"))
+            replica.put_meta(CURSOR_KEY, None)
+        message = Register(
+            wallet_id=replica.wallet_id,
+            device=replica.core.device_id,
+            members=tuple(replica.core.chain.raws),
+            wraps=(),
+            token=line.token,
+        )
+        key = replica.core.secrets.signing_key
+        line.outgoing.append(line.session.register(message, key, pinned_key=line.home.key))
