@@ -19,6 +19,7 @@ from billfold.document import (
     Trash,
     random_record_id,
 )
+from billfold.model import tag_field
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import InputError
 
@@ -127,8 +128,3 @@ class EditBlock:
 def natural_key_text(parts: tuple[str, ...]) -> str:
     """Join the parts of a natural key so that no two keys join to one text."""
     return "".join(f"{len(part)}:{part}" for part in parts)
-
-
-def tag_field(tag: str) -> str:
-    """Return the field that holds whether a record has a tag."""
-    return "tags/" + tag

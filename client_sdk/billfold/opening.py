@@ -14,7 +14,7 @@ from billfold.pairing import Newcomer, ShowCode
 from billfold.servers import SERVER_KEY, Server, encode_server
 from billfold.store import PutMeta, SqlCipherStore, WalletLock, WalletStore
 from billfold.transport import Transport, normalise_address
-from billfold_protocol.errors import InputError, StoreMissing
+from billfold_protocol.errors import InputError, StoreError, StoreMissing
 from billfold_protocol.linking import NAME_SIZE_MAX
 
 
@@ -39,6 +39,8 @@ async def link_store(
     lock = WalletLock(directory)
     try:
         SqlCipherStore.require_absent(directory)
+        # A folder or keyring that cannot be used is found while nobody has been linked yet.
+        key = await asyncio.to_thread(create_key, directory, unlock, secrets.token_bytes)
         fresh = NewReplica.create(secrets.token_bytes, now_ms=now_ms())
         newcomer = Newcomer(transport, fresh.secrets, name=name, random=secrets.token_bytes)
         if code is not None:
@@ -54,7 +56,14 @@ async def link_store(
         holder=joined.welcome.holder, chain=joined.chain, epoch_keys=joined.epoch_keys
     )
     where = Server(address=joined.welcome.address)
-    return await asyncio.to_thread(create_store, directory, unlock, replica, where, lock)
+    try:
+        return await asyncio.to_thread(_fill_store, directory, key, replica, where, lock)
+    except StoreError as error:
+        await transport.close()
+        raise type(error)(
+            f"{error} The other devices list this one as {name!r} already: revoke it there, "
+            "then link again."
+        ) from error
 
 
 def check_name(name: str) -> None:
@@ -73,11 +82,7 @@ def now_ms() -> int:
 
 
 def create_store(
-    directory: Path,
-    unlock: Unlock,
-    replica: NewReplica,
-    where: Server | None,
-    lock: WalletLock | None = None,
+    directory: Path, unlock: Unlock, replica: NewReplica, where: Server | None
 ) -> WalletStore:
     """Make the store of a new replica in a folder.
 
@@ -85,14 +90,20 @@ def create_store(
         StoreExists: there is a wallet in the folder.
         StoreError: the folder cannot be written.
     """
-    lock = lock or WalletLock(directory)
+    lock = WalletLock(directory)
     try:
         SqlCipherStore.require_absent(directory)
         key = create_key(directory, unlock, secrets.token_bytes)
-        store = SqlCipherStore.create(directory, key, lock=lock)
     except BaseException:
         lock.release()
         raise
+    return _fill_store(directory, key, replica, where, lock)
+
+
+def _fill_store(
+    directory: Path, key: bytes, replica: NewReplica, where: Server | None, lock: WalletLock
+) -> WalletStore:
+    store = SqlCipherStore.create(directory, key, lock=lock)
     writes = replica.writes()
     if where is not None:
         writes.append(PutMeta(SERVER_KEY, encode_server(where)))

@@ -312,6 +312,7 @@ def _wrong_fields() -> Iterable[tuple[str, int, list[object], str]]:
                 (2, bytes(17), "holder-long"),
                 (3, "admin", "role-unknown"),
                 (4, "toaster", "kind-unknown"),
+                (4, "agent", "kind-of-another"),
                 (5, bytes(15), "session-short"),
             ),
         ),

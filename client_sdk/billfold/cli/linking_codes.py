@@ -42,6 +42,4 @@ def fingerprint_of(uri: str) -> str:
     Raises:
         WrongContext, PairingFailed: it is no linking code.
     """
-    # The same digits as `linking.fingerprint` makes of the keys themselves.
-    number = int.from_bytes(LinkingCode.parse(uri).keys_hash[:8], "big") % 1_000_000
-    return f"{number // 1000:03d} {number % 1000:03d}"
+    return LinkingCode.parse(uri).fingerprint

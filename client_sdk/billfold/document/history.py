@@ -8,6 +8,8 @@ Spec: 40-wallet-document.md
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from billfold.document.changes import ParsedChange, parse_change
 from billfold.document.edits import Edit, EditText, FieldEdit, RemoveField, Trash
@@ -24,6 +26,9 @@ from billfold.document.merge_kinds import PURGED, TYPE
 from billfold.document.values import Scalar
 from billfold.document.view import View, join_notes
 from billfold_protocol.errors import InputError, LimitExceeded, Malformed, NotFound, Quarantined
+
+PARSED_COUNT: Final = 16
+"""Changes kept parsed: a person asks for one field after another, and few changes are large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +198,7 @@ def _find(engine: Engine, change_hash: bytes) -> ParsedChange:
     return change
 
 
+@lru_cache(maxsize=PARSED_COUNT)
 def _parsed(raw: bytes) -> ParsedChange | None:
     """Return a change of the document, or None for one that this version cannot read."""
     try:

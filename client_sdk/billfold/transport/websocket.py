@@ -8,10 +8,13 @@ Spec: 30-server-api.md
 
 import asyncio
 import json
+import re
 import ssl
+from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
 import aiohttp
+import idna
 
 from billfold.transport.interface import INFO_PATH, ServerInfo
 from billfold_protocol import limits
@@ -22,6 +25,8 @@ CONNECT_TIMEOUT_S = 10
 HEARTBEAT_S = 25
 INFO_SIZE_MAX = 4096
 SERVER_KEY_SIZE = 32
+HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
+"""A host in ASCII; underscores are no host names but are met in private networks."""
 
 
 def normalise_address(address: str) -> str:
@@ -30,7 +35,7 @@ def normalise_address(address: str) -> str:
     Raises:
         InputError: it is not an http(s) address.
     """
-    text = address.strip().rstrip("/")
+    text = address.strip()
     if "://" not in text:
         text = "https://" + text
     try:
@@ -38,16 +43,28 @@ def normalise_address(address: str) -> str:
         port = parts.port
     except ValueError as error:
         raise InputError(f"{address!r} is not the address of a server") from error
-    is_origin = not (parts.path or parts.query or parts.fragment or parts.username)
+    is_origin = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not is_origin:
         raise InputError(
             f"{address!r} is not the address of a server, such as https://wallet.example.org"
         )
-    host = parts.hostname.lower()
-    host = f"[{host}]" if ":" in host else host
+    host = _host(parts.hostname, address)
     # The port that the scheme means anyway is not part of an origin (RFC 6454 §6.2).
     is_default = port in {None, {"http": 80, "https": 443}[parts.scheme]}
     return f"{parts.scheme}://{host}" + ("" if is_default else f":{port}")
+
+
+def _host(name: str, address: str) -> str:
+    """Return a host as it stands in an origin: in ASCII (RFC 5891), an IPv6 address in brackets."""
+    try:
+        if ":" in name:
+            return f"[{IPv6Address(name)}]"
+        host = name.lower() if name.isascii() else idna.encode(name, uts46=True).decode()
+    except ValueError as error:
+        raise InputError(f"{address!r} is not the address of a server") from error
+    if not HOST.fullmatch(host):
+        raise InputError(f"{address!r} is not the address of a server")
+    return host
 
 
 class WebSocketConnection:

@@ -44,6 +44,11 @@ class LinkingCode:
     def __repr__(self) -> str:
         return f"LinkingCode(address={self.address!r}, rendezvous={self.rendezvous.hex()})"
 
+    @property
+    def fingerprint(self) -> str:
+        """Six digits that both screens show."""
+        return digits_of(self.keys_hash)
+
     def uri(self) -> str:
         """Return the text of the QR code; no other scanner of ours takes it."""
         fields = [VERSION, self.address, self.rendezvous, self.keys_hash, self.secret]
@@ -128,3 +133,9 @@ def split_code(code: str) -> tuple[int, str]:
             "a linking code is a number and three words, such as 7-crossbow-paris-velvet"
         )
     return int(parts[0][:9]), "-".join(parts[1:])
+
+
+def digits_of(hash_of_keys: bytes) -> str:
+    """Return the six digits that stand for a new device's keys on both screens."""
+    number = int.from_bytes(hash_of_keys[:8], "big") % 1_000_000
+    return f"{number // 1000:03d} {number % 1000:03d}"

@@ -30,7 +30,7 @@ from billfold_protocol.ids import (
     WrappingPublicKey,
 )
 from billfold_protocol.linking.channel import Channel, Side, failed
-from billfold_protocol.linking.codes import RandomBytes
+from billfold_protocol.linking.codes import RandomBytes, digits_of
 from billfold_protocol.membership import DeviceKeys, Kind, Link, Role, acceptance_parts
 
 NAME_SIZE_MAX = 64
@@ -82,8 +82,7 @@ def keys_hash(keys: DeviceKeys) -> bytes:
 
 def fingerprint(keys: DeviceKeys) -> str:
     """Return six digits for a person to compare."""
-    number = int.from_bytes(keys_hash(keys)[:8], "big") % 1_000_000
-    return f"{number // 1000:03d} {number % 1000:03d}"
+    return digits_of(keys_hash(keys))
 
 
 class LinkInitiator:
@@ -103,9 +102,11 @@ class LinkInitiator:
         self._signing_key = signing_key
         self._unwrapping_key = unwrapping_key
         self._proposal: Proposal | None = None
+        self._kind: Kind | None = None
 
     def hello(self, name: str, kind: Kind) -> bytes:
         """Return the first message."""
+        self._kind = kind
         return self._channel.seal([self._keys.encode(), name, kind.value])
 
     def accept(self, message: bytes) -> tuple[Proposal, bytes]:
@@ -134,6 +135,9 @@ class LinkInitiator:
             )
         except (Malformed, ValueError) as error:
             raise failed() from error
+        if link.kind is not self._kind:
+            # What the person confirmed on the other screen is not what it would sign.
+            raise failed()
         parts = acceptance_parts(proposal.wallet_id, proposal.sponsor, link)
         signature = self._signing_key.sign(Domain.MEMBERSHIP_ACCEPTANCE, *parts)
         self._proposal = proposal
