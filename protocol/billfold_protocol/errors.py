@@ -98,6 +98,10 @@ class Equivocation(VerificationError):
     """Two different entries carry one feed and sequence number; both are kept as proof."""
 
 
+class SnapshotMismatch(VerificationError):
+    """A member's snapshot is not what the feeds say; it is named, and the feeds are used."""
+
+
 class DeviceCloned(VerificationError):
     """Another copy of this device is alive: its feed grows by entries this one never made."""
 

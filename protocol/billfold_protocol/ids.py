@@ -20,6 +20,9 @@ FeedId = NewType("FeedId", bytes)
 EntryId = NewType("EntryId", bytes)
 """32 bytes: the hash that names a feed entry, independent of how it is sealed."""
 
+SnapshotId = NewType("SnapshotId", bytes)
+"""32 bytes: the hash of a snapshot's statement."""
+
 EpochId = NewType("EpochId", bytes)
 """16 bytes: the start of the hash of the membership entry that begins the epoch."""
 

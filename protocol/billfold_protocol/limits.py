@@ -71,6 +71,33 @@ WAITING_COUNT_MAX = 20_000
 WAITING_SIZE_MAX = 64 * 1024 * 1024
 """Bytes of those entries."""
 
+SNAPSHOT_STATEMENT_SIZE_MAX = 128 * 1024
+"""One snapshot's statement with its signature."""
+
+SNAPSHOT_SIZE_MAX = 64 * 1024 * 1024
+"""The ciphertext of one snapshot."""
+
+SNAPSHOT_PART_SIZE = 256 * 1024
+"""Bytes of a snapshot's ciphertext in one message; its last part may be shorter."""
+
+SNAPSHOT_ASIDE_COUNT_MAX = 65_536
+"""Entries and changes set aside, and changes that wait, that one snapshot may carry of each."""
+
+SNAPSHOTS_DECLINED_COUNT_MAX = 16
+"""Snapshots that a client may name as those it does not want again."""
+
+SNAPSHOT_TAIL_COUNT_MIN = 500
+"""Entries since the last snapshot that are not worth another, however small it is."""
+
+SNAPSHOT_TAIL_RATIO = 2
+"""Or so many times its size in bytes of entries."""
+
+SNAPSHOT_GRACE_S = 7 * 24 * 3600
+"""How long a server keeps what an endorsed snapshot covers, for objections."""
+
+SNAPSHOT_ALONE_S = 30 * 24 * 3600
+"""Likewise for one that nobody can endorse, because its author is the only device."""
+
 TEXT_SIZE_MAX = 512
 """A reason or a name in a message, in UTF-8."""
 
@@ -92,3 +119,7 @@ assert BATCH_SIZE_MAX <= PUSH_CREDIT_SIZE
 assert FEEDS_COUNT_MAX * 62 + MEMBERS_COUNT_MAX * 34 + 512 <= MEMBERSHIP_ENTRY_SIZE_MAX
 # It travels in one message with all of its wraps.
 assert MEMBERSHIP_ENTRY_SIZE_MAX + MEMBERS_COUNT_MAX * (WRAP_SIZE_MAX + 32) <= FRAME_SIZE_MAX
+# A covered head is an array of 1 + 17 + 9 + 34 + 17 bytes with its longest numbers.
+assert FEEDS_COUNT_MAX * 79 + 512 <= SNAPSHOT_STATEMENT_SIZE_MAX
+assert SNAPSHOT_STATEMENT_SIZE_MAX + SNAPSHOT_PART_SIZE < FRAME_SIZE_MAX
+assert SNAPSHOT_SIZE_MAX % SNAPSHOT_PART_SIZE == 0

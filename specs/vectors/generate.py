@@ -35,6 +35,7 @@ from specs.vectors import (
     cases_sealing,
     cases_shapes,
     cases_signing,
+    cases_snapshots,
     cases_statements,
     cases_wrapping,
     scenarios,
@@ -74,6 +75,7 @@ def build_files(folder: Path) -> dict[str, str]:
         "feeds.json": _file(
             "15-feeds", [*cases_feeds.build(), *cases_cuts.build()], {"base": base}
         ),
+        "snapshots.json": _file("16-snapshots", cases_snapshots.build(story), {"story": story}),
         "statements.json": _file("15-feeds", cases_statements.build()),
         "document.json": _file(
             "40-wallet-document", [*cases_document.build(), *cases_changes.build()]

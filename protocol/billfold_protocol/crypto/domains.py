@@ -21,6 +21,8 @@ class Domain(Enum):
     EPOCH_COMMITMENT = b"billfold/v1/hash/epoch-commitment"
     WRAP_HASH = b"billfold/v1/hash/wrap"
     VECTOR_HASH = b"billfold/v1/hash/vector"
+    SNAPSHOT_ID = b"billfold/v1/hash/snapshot"
+    SNAPSHOT_BODY = b"billfold/v1/hash/snapshot-body"
     LINKING_KEYS = b"billfold/v1/hash/linking-keys"
     LINKING_TRANSCRIPT = b"billfold/v1/hash/linking-transcript"
 
@@ -33,8 +35,12 @@ class Domain(Enum):
     SUBSCRIBE_SIGNATURE = b"billfold/v1/sign/subscribe"
     REGISTER_SIGNATURE = b"billfold/v1/sign/register"
     BEACON_SIGNATURE = b"billfold/v1/sign/beacon"
+    SNAPSHOT_SIGNATURE = b"billfold/v1/sign/snapshot"
+    SNAPSHOT_ENDORSEMENT = b"billfold/v1/sign/snapshot-endorsement"
+    SNAPSHOT_OBJECTION = b"billfold/v1/sign/snapshot-objection"
 
     ENTRY_KEY = b"billfold/v1/derive/entry-key"
+    SNAPSHOT_KEY = b"billfold/v1/derive/snapshot-key"
     BACK_LINK_KEY = b"billfold/v1/derive/back-link-key"
     NONCE_KEY = b"billfold/v1/derive/nonce-key"
     NONCE = b"billfold/v1/derive/nonce"
@@ -45,6 +51,7 @@ class Domain(Enum):
     LINKING_CODE_SECRET = b"billfold/v1/derive/linking-code-secret"
 
     ENTRY_SEAL = b"billfold/v1/seal/feed-entry"
+    SNAPSHOT_SEAL = b"billfold/v1/seal/snapshot"
     BACK_LINK_SEAL = b"billfold/v1/seal/back-link"
     LINKING_SEAL = b"billfold/v1/seal/linking"
     PASSWORD_SEAL = b"billfold/v1/seal/password"
