@@ -19,8 +19,8 @@ from billfold_protocol.membership import (
     MembershipChain,
     MembershipState,
     Rotation,
+    epoch_links,
     listed_wraps,
-    rotation_of,
     wrap_hash,
 )
 
@@ -115,14 +115,27 @@ def rotate_epoch(
     )
     members = sorted(recipients, key=lambda member: member.device)
     wraps = {member.device: wrap_epoch_key(key, member, context) for member in members}
-    back_link_key = derivation.derive_key(key, Domain.BACK_LINK_KEY, state.wallet_id)
-    sealed = sealing.seal(back_link_key, nonce, previous_key, _back_link_context(state))
     rotation = Rotation(
         commitment=context.commitment,
         wrap_hashes=tuple(wrap_hash(wraps[member.device]) for member in members),
-        back_link=nonce + sealed,
+        back_link=seal_back_link(key, state, previous_key, nonce),
     )
     return rotation, wraps
+
+
+def seal_back_link(
+    key: EpochKey, before: MembershipState, previous_key: EpochKey, nonce: bytes
+) -> bytes:
+    """Return the 72 bytes by which a new epoch's key leads to one before it.
+
+    Args:
+        key: the new epoch's key.
+        before: the newest state of the branch whose epoch's key is sealed.
+        previous_key: that key.
+        nonce: 24 fresh random bytes.
+    """
+    back_link_key = derivation.derive_key(key, Domain.BACK_LINK_KEY, before.wallet_id)
+    return nonce + sealing.seal(back_link_key, nonce, previous_key, _back_link_context(before))
 
 
 def open_wrap(
@@ -159,16 +172,14 @@ def open_back_links(chain: MembershipChain, keys: Mapping[EpochId, EpochKey]) ->
     A bad back-link is noted and passed over: what lies before it may be reached from another key.
     """
     found, errors = dict(keys), {}
-    for k in range(len(chain) - 1, 0, -1):
-        rotation = rotation_of(chain, k)
-        before = chain.state_at(k - 1)
-        key = found.get(chain.state_at(k).epoch.id)
-        if rotation is None or key is None or before.epoch.id in found:
+    for link in epoch_links(chain):
+        before, key = link.before, found.get(link.epoch)
+        if key is None or before.epoch.id in found:
             continue
         try:
-            found[before.epoch.id] = _open_back_link(rotation.back_link, key, before)
+            found[before.epoch.id] = _open_back_link(link.back_link, key, before)
         except VerificationError as error:
-            errors[k] = error
+            errors[link.k] = error
     return OpenedBackLinks(found, errors)
 
 

@@ -35,6 +35,12 @@ MEMBERSHIP_ENTRY_SIZE_MAX = 128 * 1024
 CHAIN_LENGTH_MAX = 4096
 """Entries of one membership chain."""
 
+BRANCH_LENGTH_MAX = 256
+"""Entries of the other branch that one `merge` carries; its size bounds them too."""
+
+MERGE_DEPTH_MAX = 4
+"""Merges inside one another: a branch may hold a merge itself."""
+
 MEMBERS_COUNT_MAX = 256
 """Members of one wallet at one time."""
 

@@ -22,7 +22,7 @@ from billfold_protocol.membership import (
     TargetKind,
     sign_entry,
 )
-from specs.vectors import cases_links, story
+from specs.vectors import cases_links, cases_merging, story
 from specs.vectors.cases_links import Case, links_without_right
 from specs.vectors.cases_signing import forge_for_the_neutral_point
 from specs.vectors.wallets import (
@@ -49,6 +49,8 @@ def build_chains(kept: KeptWraps) -> dict[str, Wallet]:
         "pair": _pair(),
         "helped": _helped(),
         "hidden": story.tell_of_the_hidden(),
+        "parted": cases_merging.tell(),
+        "voided": cases_merging.tell_of_the_voided(),
     }
 
 
@@ -84,6 +86,7 @@ def build(wallet: Wallet) -> list[Vector]:
         _agent_left(),
         *_endings(wallet),
         *cases_links.build(wallet),
+        *cases_merging.build(),
     ]
 
 

@@ -14,6 +14,7 @@ Spec: 13-membership.md
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from functools import lru_cache
 
@@ -36,6 +37,7 @@ from billfold_protocol.membership import (
     MembershipChain,
     MembershipEntry,
     MembershipState,
+    Merge,
     Payload,
     Revoke,
     Role,
@@ -46,6 +48,8 @@ from billfold_protocol.membership import (
     Target,
     TargetKind,
     acceptance_parts,
+    divergence_of,
+    members_after,
     sign_entry,
     wrap_hash,
 )
@@ -315,6 +319,48 @@ class TestWallet:
         """Name the server on which the wallet lives."""
         key = ServerKey(SigningKey(bytes_of(f"{address}/server", 32)).public_key)
         return self.append(self.owner, Home(server=ServerAddress(address=address, key=key)))
+
+    def fork(self, seed: str) -> "TestWallet":
+        """Return the same wallet as it would be if its history went on another way from here."""
+        twin = copy(self)
+        twin.random = SeededBytes(f"{seed}/wallet")
+        twin.chain = MembershipChain.load(self.chain.raws)
+        twin.epoch_keys, twin.wraps = dict(self.epoch_keys), dict(self.wraps)
+        twin.devices = dict(self.devices)
+        return twin
+
+    def merging(
+        self,
+        other: "TestWallet",
+        *,
+        author: TestDevice | None = None,
+        voided: Sequence[DeviceId] = (),
+    ) -> tuple[Merge, EpochKey, dict[DeviceId, bytes]]:
+        """Return the payload that merges another history into this, the main one; key and wraps."""
+        divergence = divergence_of(self.chain, other.chain)
+        assert divergence is not None
+        members = members_after(divergence.branches, voided)
+        rotation, key, wraps = self.rotation(author=author, recipients=list(members.values()))
+        other_back_link = key_hierarchy.seal_back_link(
+            key, other.state, other.epoch_key, self.random(24)
+        )
+        merge = Merge(
+            branch=divergence.carried,
+            rotation=rotation,
+            other_back_link=other_back_link,
+            home=self.state.home,
+            voided=tuple(sorted(voided)),
+        )
+        return merge, key, wraps
+
+    def merge(self, other: "TestWallet", *, author: TestDevice | None = None) -> bytes:
+        """Merge another history into this one, the main one."""
+        merge, key, wraps = self.merging(other, author=author)
+        raw = self.append(author or self.owner, merge)
+        self._keep_epoch(key, wraps)
+        self.epoch_keys = {**other.epoch_keys, **self.epoch_keys}
+        self.devices = {**other.devices, **self.devices}
+        return raw
 
     def close(self) -> bytes:
         """End the wallet."""

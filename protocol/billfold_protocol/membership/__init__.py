@@ -6,8 +6,18 @@ entry may follow, `chain` keeps a verified chain with the state at each index.
 Spec: 13-membership.md
 """
 
-from billfold_protocol.membership.chain import MembershipChain, listed_wraps, rotation_of, wrap_hash
+from billfold_protocol.membership.chain import (
+    Divergence,
+    EpochLink,
+    MembershipChain,
+    divergence_of,
+    epoch_links,
+    listed_wraps,
+    rotation_of,
+    wrap_hash,
+)
 from billfold_protocol.membership.entries import acceptance_parts, membership_hash, sign_entry
+from billfold_protocol.membership.merging import Branches, members_after
 from billfold_protocol.membership.records import (
     Close,
     Create,
@@ -17,6 +27,7 @@ from billfold_protocol.membership.records import (
     Kind,
     Link,
     MembershipEntry,
+    Merge,
     Payload,
     Revoke,
     Role,
@@ -30,12 +41,15 @@ from billfold_protocol.membership.records import (
 from billfold_protocol.membership.state import CutRecord, Epoch, Member, MembershipState
 
 __all__ = [
+    "Branches",
     "Close",
     "Create",
     "Cut",
     "CutRecord",
     "DeviceKeys",
+    "Divergence",
     "Epoch",
+    "EpochLink",
     "Home",
     "Kind",
     "Link",
@@ -43,6 +57,7 @@ __all__ = [
     "MembershipChain",
     "MembershipEntry",
     "MembershipState",
+    "Merge",
     "Payload",
     "Revoke",
     "Role",
@@ -53,7 +68,10 @@ __all__ = [
     "Target",
     "TargetKind",
     "acceptance_parts",
+    "divergence_of",
+    "epoch_links",
     "listed_wraps",
+    "members_after",
     "membership_hash",
     "rotation_of",
     "sign_entry",

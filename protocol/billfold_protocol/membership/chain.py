@@ -6,22 +6,27 @@ is a rollback, a different entry at a held index is a fork.
 Spec: 13-membership.md
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from billfold_protocol import limits
 from billfold_protocol.crypto import hashing, signing
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.errors import (
     ChainFork,
+    LimitExceeded,
     LocalProtocolError,
     UnsignedMember,
     WrongContext,
 )
-from billfold_protocol.ids import ChainHead, DeviceId, WalletId
+from billfold_protocol.ids import ChainHead, DeviceId, EpochId, WalletId
 from billfold_protocol.membership.entries import membership_hash, parse
+from billfold_protocol.membership.merging import Branches, comes_first, merge_states
 from billfold_protocol.membership.records import (
     DeviceKeys,
     Link,
     MembershipEntry,
+    Merge,
     Revoke,
     Rotate,
     Rotation,
@@ -32,21 +37,29 @@ from billfold_protocol.membership.state import MembershipState, begin
 class MembershipChain:
     """The entries of one wallet's chain, verified, and the state after each."""
 
-    def __init__(self, create: bytes) -> None:
+    def __init__(self, create: bytes, *, depth: int = 0) -> None:
         """Begin with the signed bytes of a `create` entry.
+
+        Args:
+            create: signature and body.
+            depth: how many merges this chain is a branch inside of.
 
         Raises:
             VerificationError: the entry does not verify.
             Malformed: it is not a membership entry.
         """
         signed = parse(create)
+        self._depth = depth
         self._states = [begin(signed)]
         self._entries = [signed.value]
         self._raws = [create]
+        self._keys = {signed.value.author: self.state.members[signed.value.author].keys}
+        self._branches: dict[int, MembershipChain] = {}
+        """The chain up to the end of the branch that a merge carries, by the merge's index."""
 
     @classmethod
-    def load(cls, raws: Sequence[bytes]) -> "MembershipChain":
-        """Verify a whole chain from `create` on.
+    def load(cls, raws: Sequence[bytes], *, depth: int = 0) -> "MembershipChain":
+        """Verify a whole chain from `create` on; `depth` as for a new one.
 
         Raises:
             VerificationError, AccessError, Malformed: the first entry that may not stand there.
@@ -54,7 +67,7 @@ class MembershipChain:
         """
         if not raws:
             raise WrongContext("a membership chain has at least its `create` entry")
-        chain = cls(raws[0])
+        chain = cls(raws[0], depth=depth)
         for raw in raws[1:]:
             chain.append(raw)
         return chain
@@ -88,24 +101,34 @@ class MembershipChain:
 
     def keys_of(self, device: DeviceId) -> DeviceKeys | None:
         """Return the keys of a device that is or was a member; None if it never was."""
-        member = self.state.members.get(device)
-        if member is not None:
-            return member.keys
-        removed_k = self.state.removed.get(device)
-        return None if removed_k is None else self._states[removed_k - 1].members[device].keys
+        return self._keys[device] if device in self.state.sponsors else None
+
+    @property
+    def keys(self) -> Mapping[DeviceId, DeviceKeys]:
+        """The keys of every device that is or was a member; perhaps of one more after `undo`."""
+        return self._keys
+
+    def branch_at(self, k: int) -> "MembershipChain | None":
+        """Return the chain that ends with the branch which the merge at index `k` carries."""
+        return self._branches.get(k)
 
     def find(self, k: int, head: ChainHead) -> MembershipState | None:
         """Return the state that a feed entry names, or None if the chain does not reach it yet.
 
         Raises:
-            ChainFork: the chain holds another entry at that index.
+            ChainFork: the chain holds another entry at that index, and no merge carries this one.
         """
-        if k >= len(self._states):
-            return None
-        state = self._states[k]
-        if state.head != head:
+        state = self.look_up(k, head)
+        if state is None and k < len(self._states):
             raise ChainFork("the entry names a membership entry that is not in this chain")
         return state
+
+    def look_up(self, k: int, head: ChainHead) -> MembershipState | None:
+        """Return the state with this name, on this chain or on a branch that it merged."""
+        if k < len(self._states) and self._states[k].head == head:
+            return self._states[k]
+        found = (branch.look_up(k, head) for branch in self._branches.values())
+        return next((state for state in found if state is not None), None)
 
     def append(self, raw: bytes) -> MembershipState | None:
         """Verify and append one entry; None if it is held already.
@@ -122,11 +145,59 @@ class MembershipChain:
                 self._require_fork(signed)
                 raise ChainFork("two membership entries claim one place in the chain")
             return None
-        state = self.state.apply(signed)
+        payload, branch = signed.value.payload, None
+        if isinstance(payload, Merge):
+            branch, state = self._merge(signed, payload)
+            self._branches[k] = branch
+            self._keys.update(branch.keys)
+        else:
+            state = self.state.apply(signed)
+        self._keys.update((device, member.keys) for device, member in state.members.items())
         self._states.append(state)
         self._entries.append(signed.value)
         self._raws.append(raw)
         return state
+
+    def replaced(self, raws: Sequence[bytes]) -> "MembershipChain":
+        """Return this chain with other entries from the place of the first on.
+
+        They must lead to an entry of which this chain's newest is a part: a merge that knows it.
+
+        Raises:
+            ChainFork: they leave out what this device holds.
+            VerificationError, AccessError, Malformed: an entry that may not stand there.
+        """
+        first = parse(raws[0]).value if raws else None
+        if first is None or not 0 < first.k <= len(self):
+            raise WrongContext("the membership entries do not continue this chain")
+        chain = self._until(first.k, depth=self._depth)
+        for raw in raws:
+            chain.append(raw)
+        if chain.look_up(self.state.k, self.state.head) is None:
+            raise ChainFork("the membership entries leave out some that this device holds")
+        return chain
+
+    def _until(self, length: int, *, depth: int) -> "MembershipChain":
+        """Return the chain of the first entries, checked again."""
+        return MembershipChain.load(self._raws[:length], depth=depth)
+
+    def _merge(
+        self, signed: signing.Signed[MembershipEntry], merge: Merge
+    ) -> tuple["MembershipChain", MembershipState]:
+        """Return the chain with the branch that a merge carries, and the state after the merge."""
+        author, moved = self.state.follow(signed)
+        if self._depth >= limits.MERGE_DEPTH_MAX:
+            raise LimitExceeded("too many merges carry one another")
+        first = parse(merge.branch[0]).value if merge.branch else None
+        if first is None or not 0 < first.k < len(self):
+            raise WrongContext("a merge carries a branch that parts from its own")
+        if merge.branch[0][signing.SIGNATURE_SIZE :] == self._raws[first.k][64:]:
+            raise WrongContext("the branch that a merge carries parts with its first entry")
+        branch = self._until(first.k, depth=self._depth + 1)
+        for raw in merge.branch:
+            branch.append(raw)
+        branches = Branches(fork=self._states[first.k - 1], main=self.state, other=branch.state)
+        return branch, merge_states(branches, moved, author.device, merge)
 
     def undo(self) -> None:
         """Take back the newest entry, when what must come with it is missing.
@@ -138,6 +209,7 @@ class MembershipChain:
             raise LocalProtocolError("a chain keeps its `create` entry")
         for items in (self._states, self._entries, self._raws):
             items.pop()
+        self._branches.pop(len(self), None)
 
     def _require_fork(self, signed: signing.Signed[MembershipEntry]) -> None:
         """Check that another entry at a held index proves anything: anyone can make up bytes."""
@@ -150,13 +222,78 @@ class MembershipChain:
         signing.verify(signed, keys.signing, Domain.MEMBERSHIP_SIGNATURE, self.wallet_id)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence:
+    """Two chains of one wallet that part: which one a merge stands on, and what it carries."""
+
+    main: MembershipChain
+    other: MembershipChain
+    branches: Branches
+
+    @property
+    def carried(self) -> tuple[bytes, ...]:
+        """The entries of the other chain since the fork."""
+        return tuple(self.other.raws[self.branches.fork.k + 1 :])
+
+
+def divergence_of(one: MembershipChain, two: MembershipChain) -> Divergence | None:
+    """Return how two chains part; None if one of them goes on from where the other ends.
+
+    Raises:
+        WrongContext: they are chains of different wallets.
+    """
+    if one.wallet_id != two.wallet_id:
+        raise WrongContext("these are the membership chains of different wallets")
+    if one.look_up(two.state.k, two.state.head) or two.look_up(one.state.k, one.state.head):
+        return None
+    shorter = min(len(one), len(two))
+    k = next(k for k in range(shorter) if one.state_at(k).hash != two.state_at(k).hash)
+    main, other = (one, two) if comes_first(one.state, two.state) else (two, one)
+    branches = Branches(fork=one.state_at(k - 1), main=main.state, other=other.state)
+    return Divergence(main=main, other=other, branches=branches)
+
+
 def rotation_of(chain: MembershipChain, k: int) -> Rotation | None:
     """Return the rotation that the entry at index `k` carries, if it starts an epoch."""
     match chain.entries[k].payload:
-        case Revoke(rotation=rotation) | Rotate(rotation=rotation):
+        case Revoke(rotation=rotation) | Rotate(rotation=rotation) | Merge(rotation=rotation):
             return rotation
         case _:
             return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochLink:
+    """The way back from one epoch's key to the one before."""
+
+    k: int
+    """Index of the membership entry that carries it."""
+
+    epoch: EpochId
+    before: MembershipState
+    """The state whose epoch's key it holds."""
+
+    back_link: bytes
+
+
+def epoch_links(chain: MembershipChain, *, from_k: int = 0) -> Iterator[EpochLink]:
+    """Yield the back-links of a chain and of its merged branches, the newest first.
+
+    Args:
+        chain: the chain.
+        from_k: yield none of entries at or before this index.
+    """
+    for k in range(len(chain) - 1, from_k, -1):
+        payload, epoch = chain.entries[k].payload, chain.state_at(k).epoch.id
+        rotation, branch = rotation_of(chain, k), chain.branch_at(k)
+        if rotation is not None:
+            before = chain.state_at(k - 1)
+            yield EpochLink(k=k, epoch=epoch, before=before, back_link=rotation.back_link)
+        if isinstance(payload, Merge) and branch is not None:
+            yield EpochLink(
+                k=k, epoch=epoch, before=branch.state, back_link=payload.other_back_link
+            )
+            yield from epoch_links(branch, from_k=len(branch) - len(payload.branch) - 1)
 
 
 def listed_wraps(chain: MembershipChain, k: int) -> dict[DeviceId, bytes]:

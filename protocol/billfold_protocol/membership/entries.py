@@ -33,6 +33,7 @@ from billfold_protocol.membership.records import (
     Kind,
     Link,
     MembershipEntry,
+    Merge,
     Payload,
     Revoke,
     Role,
@@ -143,8 +144,7 @@ def _encode_payload(payload: Payload) -> tuple[str, list[object]]:
         case Create():
             return "create", [payload.keys.encode(), payload.holder, payload.commitment]
         case Home():
-            fallbacks = [[server.address, server.key] for server in payload.fallbacks]
-            return "home", [[payload.server.address, payload.server.key], fallbacks]
+            return "home", _encode_home(payload)
         case Link():
             return "invite" if payload.is_invite else "link", [
                 payload.keys.encode(),
@@ -162,6 +162,14 @@ def _encode_payload(payload: Payload) -> tuple[str, list[object]]:
             return "rotate", [_encode_rotation(payload.rotation)]
         case SetRole():
             return "set_role", [payload.device, payload.role.value, _encode_cut(payload.cut)]
+        case Merge():
+            return "merge", [
+                list(payload.branch),
+                _encode_rotation(payload.rotation),
+                payload.other_back_link,
+                None if payload.home is None else _encode_home(payload.home),
+                list(payload.voided),
+            ]
         case Close():
             return "close", []
 
@@ -176,14 +184,7 @@ def _parse_payload(kind: str, payload: object) -> Payload:
                 commitment=codec.as_bytes(commitment, 32),
             )
         case "home":
-            server, fallbacks = codec.as_array(payload, 2)
-            return Home(
-                server=_parse_server(server),
-                fallbacks=tuple(
-                    _parse_server(fallback)
-                    for fallback in codec.as_list(fallbacks, count_max=limits.FALLBACKS_COUNT_MAX)
-                ),
-            )
+            return _parse_home(payload)
         case "link" | "invite":
             return _parse_link(codec.as_array(payload, 7), is_invite=kind == "invite")
         case "revoke":
@@ -206,6 +207,8 @@ def _parse_payload(kind: str, payload: object) -> Payload:
                 role=_parse_enum(Role, role, "role"),
                 cut=_parse_cut(cut),
             )
+        case "merge":
+            return _parse_merge(codec.as_array(payload, 5))
         case "close":
             codec.as_array(payload, 0)
             return Close()
@@ -224,6 +227,41 @@ def _parse_link(fields: list[object], *, is_invite: bool) -> Link:
         session=codec.as_bytes(session, 16),
         acceptance=codec.as_bytes(acceptance, signing.SIGNATURE_SIZE),
         wrap_hash=codec.as_bytes(wrap_hash, 32),
+    )
+
+
+def _parse_merge(fields: list[object]) -> Merge:
+    branch, rotation, other_back_link, home, voided = fields
+    devices = [
+        DeviceId(codec.as_bytes(item, 16))
+        for item in codec.as_list(voided, count_max=limits.MEMBERS_COUNT_MAX)
+    ]
+    codec.require_ascending(devices, "the devices that a merge voids")
+    return Merge(
+        branch=tuple(
+            codec.as_bytes(item, size_max=limits.MEMBERSHIP_ENTRY_SIZE_MAX)
+            for item in codec.as_list(branch, count_max=limits.BRANCH_LENGTH_MAX)
+        ),
+        rotation=_parse_rotation(rotation),
+        other_back_link=codec.as_bytes(other_back_link, BACK_LINK_SIZE),
+        home=None if home is None else _parse_home(home),
+        voided=tuple(devices),
+    )
+
+
+def _encode_home(home: Home) -> list[object]:
+    fallbacks = [[server.address, server.key] for server in home.fallbacks]
+    return [[home.server.address, home.server.key], fallbacks]
+
+
+def _parse_home(value: object) -> Home:
+    server, fallbacks = codec.as_array(value, 2)
+    return Home(
+        server=_parse_server(server),
+        fallbacks=tuple(
+            _parse_server(fallback)
+            for fallback in codec.as_list(fallbacks, count_max=limits.FALLBACKS_COUNT_MAX)
+        ),
     )
 
 

@@ -181,7 +181,27 @@ class Close:
     """The end of the wallet: nothing follows."""
 
 
-Payload = Create | Home | Link | Revoke | Rotate | SetRole | Close
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """Two branches of the chain made one; it stands on one of them and carries the other."""
+
+    branch: tuple[bytes, ...]
+    """The signed entries of the other branch, in order, from the one after the fork."""
+
+    rotation: Rotation
+    """A new epoch; its back-link leads to the epoch of the branch that the entry stands on."""
+
+    other_back_link: bytes
+    """72 bytes: the key of the other branch's epoch under the new one."""
+
+    home: Home | None
+    """The home of one of the branches."""
+
+    voided: tuple[DeviceId, ...] = ()
+    """Devices added since the fork that are not to stay, ascending."""
+
+
+Payload = Create | Home | Link | Revoke | Rotate | SetRole | Merge | Close
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

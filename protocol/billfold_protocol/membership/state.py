@@ -6,6 +6,7 @@ The rules, by the author's place in the state before the entry:
     create     nobody before it             home, close, invite, set_role   an owner
     link       a device, for its holder     rotate                          a member who may write
     revoke     an owner for anyone; a device for devices of its own holder
+    merge      see `merging`
 
 An agent makes none of them; only an owner adds a recovery member, and only that sets its own role.
 
@@ -46,6 +47,7 @@ from billfold_protocol.membership.records import (
     Kind,
     Link,
     MembershipEntry,
+    Merge,
     Revoke,
     Role,
     Rotate,
@@ -90,6 +92,8 @@ class CutRecord:
 
     device: DeviceId
     heads: Cut
+    entry: MembershipHash
+    """Hash of the entry that made the cut; with branches, an index alone does not name it."""
 
     def excludes(self, *, k: int, feed: FeedId, seq: int, entry_id: EntryId) -> bool:
         """Whether an entry of this device, made at index `k` of the chain, is beyond the cut."""
@@ -162,7 +166,7 @@ class MembershipState:
                 raise NotAuthorised("only an owner may revoke another person's device")
             if member.kind is Kind.RECOVERY:
                 raise NotAuthorised("a recovery member is not revocable by one device")
-        _require_an_owner_left({d: m for d, m in self.members.items() if d not in gone})
+        require_an_owner_left({d: m for d, m in self.members.items() if d not in gone})
         return gone
 
     def apply(self, signed: signing.Signed[MembershipEntry]) -> "MembershipState":
@@ -177,21 +181,13 @@ class MembershipState:
             WalletClosed: the wallet has ended.
             WeakKey: a new device's key is not valid.
         """
+        author, moved = self.follow(signed)
         entry = signed.value
-        if self.is_closed:
-            raise WalletClosed("the wallet has ended, nothing follows its `close` entry")
-        if (entry.wallet_id, entry.k, entry.previous) != (self.wallet_id, self.k + 1, self.hash):
-            raise WrongContext("the membership entry belongs to another place")
-        author = self.members.get(entry.author)
-        if author is None:
-            raise UnsignedMember("the membership entry is not signed by a member")
-        signing.verify(signed, author.keys.signing, Domain.MEMBERSHIP_SIGNATURE, self.wallet_id)
-        if author.kind is Kind.AGENT:
-            raise NotAuthorised("an agent may not change who belongs to the wallet")
-        moved = replace(self, k=entry.k, hash=membership_hash(signed.body))
         match entry.payload:
             case Create():
                 raise WrongContext("`create` stands at the beginning only")
+            case Merge():
+                raise WrongContext("a `merge` is judged together with the branch it carries")
             case Home() as home:
                 _require_owner(author)
                 return replace(moved, home=home)
@@ -204,12 +200,38 @@ class MembershipState:
             case Rotate() as rotate:
                 if not author.role.can_write:
                     raise NotAuthorised("a viewer may not begin an epoch")
-                return replace(moved, epoch=_rotated(moved, rotate.rotation))
+                return replace(moved, epoch=epoch_after(moved, rotate.rotation))
             case SetRole() as change:
                 return _with_role(self, moved, author, change)
             case Close():
                 _require_owner(author)
                 return replace(moved, is_closed=True)
+
+    def follow(self, signed: signing.Signed[MembershipEntry]) -> tuple[Member, "MembershipState"]:
+        """Check what every entry must fulfil, before the rule of its kind.
+
+        Returns:
+            Its author, and this state with the entry's `k` and hash.
+
+        Raises:
+            WrongContext: the entry is of another wallet or another place in the chain.
+            UnsignedMember: the author is not a member.
+            AuthFailed: the author's signature does not verify.
+            NotAuthorised: the author is an agent.
+            WalletClosed: the wallet has ended.
+        """
+        entry = signed.value
+        if self.is_closed:
+            raise WalletClosed("the wallet has ended, nothing follows its `close` entry")
+        if (entry.wallet_id, entry.k, entry.previous) != (self.wallet_id, self.k + 1, self.hash):
+            raise WrongContext("the membership entry belongs to another place")
+        author = self.members.get(entry.author)
+        if author is None:
+            raise UnsignedMember("the membership entry is not signed by a member")
+        signing.verify(signed, author.keys.signing, Domain.MEMBERSHIP_SIGNATURE, self.wallet_id)
+        if author.kind is Kind.AGENT:
+            raise NotAuthorised("an agent may not change who belongs to the wallet")
+        return author, replace(self, k=entry.k, hash=membership_hash(signed.body))
 
 
 def begin(signed: signing.Signed[MembershipEntry]) -> MembershipState:
@@ -302,12 +324,20 @@ def _revoked(
         members=members,
         removed={**state.removed, **dict.fromkeys(gone, moved.k)},
         cuts=state.cuts
-        + tuple(CutRecord(k=moved.k, device=device, heads=revoke.cut) for device in sorted(gone)),
+        + tuple(
+            CutRecord(k=moved.k, entry=moved.hash, device=device, heads=revoke.cut)
+            for device in sorted(gone)
+        ),
     )
-    return replace(moved, epoch=_rotated(moved, revoke.rotation))
+    return replace(moved, epoch=epoch_after(moved, revoke.rotation))
 
 
-def _rotated(moved: MembershipState, rotation: Rotation) -> Epoch:
+def epoch_after(moved: MembershipState, rotation: Rotation) -> Epoch:
+    """Return the epoch that a rotation begins.
+
+    Raises:
+        NotAuthorised: it is not wrapped once for each member.
+    """
     if len(rotation.wrap_hashes) != len(moved.members):
         raise NotAuthorised("an epoch is wrapped once for each member and for nobody else")
     return Epoch(id=EpochId(moved.hash[:16]), commitment=rotation.commitment, k=moved.k)
@@ -323,15 +353,20 @@ def _with_role(
     if member.kind is Kind.RECOVERY and author.device != member.device:
         raise NotAuthorised("nobody but a recovery member itself may change its role")
     members = {**state.members, change.device: replace(member, role=change.role)}
-    _require_an_owner_left(members)
+    require_an_owner_left(members)
     cuts = state.cuts
     if member.role.can_write and not change.role.can_write:
-        cuts += (CutRecord(k=moved.k, device=change.device, heads=change.cut),)
+        cuts += (CutRecord(k=moved.k, entry=moved.hash, device=change.device, heads=change.cut),)
     elif change.cut:
         raise NotAuthorised("a cut belongs to a device that loses the right to write")
     return replace(moved, members=members, cuts=cuts)
 
 
-def _require_an_owner_left(members: Mapping[DeviceId, Member]) -> None:
+def require_an_owner_left(members: Mapping[DeviceId, Member]) -> None:
+    """Check that somebody is left who may do everything.
+
+    Raises:
+        NotAuthorised: nobody is.
+    """
     if not any(m.role is Role.OWNER and m.kind is not Kind.AGENT for m in members.values()):
         raise NotAuthorised("a wallet keeps at least one owner who is no agent")
