@@ -12,7 +12,7 @@ WORKERS ?= 2
 LISTEN ?= 127.0.0.1:8080
 STORE ?= sqlite:build/server.db
 
-.PHONY: demo test check lint types imports vectors bench simulate crash fuzz format serve clean
+.PHONY: demo test check lint types imports vectors bench simulate crash fuzz attacks mutants format serve clean
 
 demo: $(READY)
 	$(BIN)/python -m tests.demo
@@ -47,6 +47,13 @@ crash: $(READY)
 
 fuzz: $(READY)
 	BILLFOLD_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/python -m pytest -q tests/properties
+
+# Every attack of specs/02-threat-model.md at its full size, then each with its check taken out.
+attacks: $(READY)
+	BILLFOLD_ATTACKS=$(or $(SIZE),whole) $(BIN)/python -m tests.attacks $(ROWS)
+
+mutants: $(READY)
+	$(BIN)/python -m tests.attacks.mutants $(ROWS)
 
 format: $(READY)
 	$(BIN)/ruff check --fix-only .

@@ -118,6 +118,7 @@ class SimulatedServer:
         self._links: dict[Link, None] = {}
         self._commit: Commit | None = None
         self._life = 0
+        self.config = RelayConfig(quotas=Quotas(members_per_device_per_hour=10_000))
         self.relay = self._start()
 
     def connect(self, client: Client) -> Link | None:
@@ -181,9 +182,7 @@ class SimulatedServer:
         assert size <= OUTBOX_SIZE_MAX, "the server holds too much for one device"
 
     def _start(self) -> Relay:
-        quotas = Quotas(members_per_device_per_hour=10_000)
-        config = RelayConfig(quotas=quotas)
-        return Relay(self.store, self._key, config, now_s=lambda: self.clock.now_s)
+        return Relay(self.store, self._key, self.config, now_s=lambda: self.clock.now_s)
 
     def _restart(self) -> None:
         self.relay = self._start()

@@ -51,6 +51,15 @@ def test_a_test_that_the_table_of_attacks_names_exists(row: list[str]) -> None:
     assert set(named) <= names_of_tests()
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "attacks").glob("test_[a-z]??_*.py")))
+def test_the_table_of_attacks_names_a_test_of_each_row_that_is_run(path: Path) -> None:
+    row = path.name[5:8].upper()
+    (cells,) = [cells for cells in attacks() if cells[0] == row]
+    named = re.findall(r"`(test_[a-z0-9_]+)`", cells[3])
+    text = path.read_text(encoding="utf-8")
+    assert any(f"def {name}(" in text for name in named)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_test_that_a_page_names_exists(page: str) -> None:
     named = re.findall(r"`(test_[a-z0-9_]+)`", (SPECS / page).read_text())
