@@ -82,6 +82,8 @@ class Conversation:
         self._comparison = Comparison(self._line)
         self._done_count = self._total_count = 0
         self._has_caught_up = False
+        self._read_n = 0
+        """Arrival number up to which the server's log has been read, or is this device's own."""
 
     @property
     def session(self) -> ClientSession:
@@ -166,6 +168,9 @@ class Conversation:
             case Acked(ack=ack):
                 self._pushing.acked()
                 replica.acked(ack.ids)
+                if ack.n == self._read_n + len(ack.ids):
+                    # What arrived since is what this device has sent: there is nothing to read.
+                    self._has_read(ack.n)
                 self.tell_if_synced()
             case Refused(rejection=rejection):
                 self._comparison.refused(rejection)
@@ -194,14 +199,18 @@ class Conversation:
         replica = self._line.replica
         replica.receive_entries(message.entries)
         if message.n:
-            cursor = self.session.cursor(message.n)
-            replica.put_meta(CURSOR_KEY, encode_cursor(cursor))
+            self._has_read(message.n)
         if not self.is_live:
             self._done_count += len(message.entries)
             total = max(self._total_count, self._done_count)
             self._line.tell(SyncProgress(done=self._done_count, total=total))
 
+    def _has_read(self, n: int) -> None:
+        self._read_n = n
+        self._line.replica.put_meta(CURSOR_KEY, encode_cursor(self.session.cursor(n)))
+
     def _caught_up(self, n: int) -> None:
+        self._read_n = n
         if not self._has_caught_up:
             # Later ones end a comparison; what is on its way then went out on this connection.
             self._has_caught_up = True

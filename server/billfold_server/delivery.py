@@ -76,8 +76,13 @@ class Delivery:
                 peer.send(Registered(wallet_id=wallet_id))
         for wallet_id, part in commit.wallets.items():
             part.settle()
-            self._acknowledge(part)
+            # What others wait to see goes first, then the author's ack; but both before a change
+            # of the members, which may end a subscription.
+            is_acknowledged = False
             for step in part.steps:
+                if isinstance(step, MemberStep) and not is_acknowledged:
+                    is_acknowledged = True
+                    self._acknowledge(part)
                 match step:
                     case EntriesStep():
                         for entries in step.batches():
@@ -91,6 +96,8 @@ class Delivery:
                         for peer, _ in self.hub.listeners(wallet_id):
                             if peer is not step.peer:
                                 peer.send(message)
+            if not is_acknowledged:
+                self._acknowledge(part)
             self.forget_if_idle(part.wallet)
 
     def failed(self, commit: Commit, later: Mapping[WalletId, WalletCommit]) -> None:
@@ -242,7 +249,10 @@ class Delivery:
             if n >= last_n:
                 continue
             subscription.n = last_n
-            raws = tuple(e.raw for e, author in entries if author is not peer and e.n > n)
+            raws = tuple([e.raw for e, author in entries if author is not peer and e.n > n])
+            if not raws:
+                # Its ack says that its own are here.
+                continue
             self.counters.entries_sent += len(raws)
             message = Entries(wallet_id=wallet.wallet_id, n=last_n, entries=raws)
             if len(raws) == len(entries):

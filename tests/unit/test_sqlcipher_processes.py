@@ -15,6 +15,7 @@ from billfold.store import (
     SqlCipherStore,
 )
 from billfold.store.encrypted_file import PAGE_SIZE
+from billfold.store.log_room import ROOM_MIN
 from billfold_protocol.errors import (
     LocalProtocolError,
     StoreBusy,
@@ -136,7 +137,8 @@ def test_after_a_failing_disk_only_a_new_start_goes_on(directory: Path) -> None:
     )
     try:
         with pytest.raises(StoreError) as caught:
-            store.commit([PutMeta("b", b"2")])
+            # More than the room that the log has left.
+            store.commit([PutMeta("b", bytes(2 * ROOM_MIN))])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert type(caught.value) is StoreError

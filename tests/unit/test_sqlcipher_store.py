@@ -1,10 +1,12 @@
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
 from billfold.store import (
+    AppendChanges,
     PendingEdit,
     PutMeta,
     PutPending,
@@ -13,6 +15,7 @@ from billfold.store import (
     WalletLock,
 )
 from billfold.store.encrypted_file import PAGE_SIZE
+from billfold.store.log_room import ROOM_MIN
 from billfold.store.schema import MIGRATIONS
 from billfold_protocol.errors import (
     LocalProtocolError,
@@ -175,10 +178,19 @@ def logged(directory: Path, tmp_path: Path, commits: int) -> Path:
         store.commit([PutPending(PendingEdit(position, bytes(200), b""))])
     copy = tmp_path / "copy"
     copy.mkdir()
-    for name in ("wallet.db", "wallet.db-wal"):
-        (copy / name).write_bytes((directory / name).read_bytes())
+    (copy / "wallet.db").write_bytes((directory / "wallet.db").read_bytes())
+    (copy / "wallet.db-wal").write_bytes(written(directory / "wallet.db-wal"))
     store.close()
     return copy
+
+
+def written(log: Path) -> bytes:
+    """Return a log without the room behind its last frame."""
+    whole = log.read_bytes()
+    end = 32
+    while any(whole[end : end + 24]):
+        end += 24 + PAGE_SIZE
+    return whole[:end]
 
 
 def test_a_log_left_by_a_crash_is_read(directory: Path, tmp_path: Path) -> None:
@@ -268,3 +280,20 @@ def test_a_migration_that_fails_changes_nothing(directory: Path) -> None:
     store = SqlCipherStore.open(directory, KEY)
     assert store.load().meta == {"name": b"value"}
     store.close()
+
+
+def test_commits_overwrite_the_room_in_the_log_and_a_crash_loses_none(
+    directory: Path, tmp_path: Path
+) -> None:
+    store = SqlCipherStore.create(directory, KEY)
+    sizes = set()
+    for number in range(20):
+        store.commit([AppendChanges((b"change %d" % number,))])
+        sizes.add((directory / "wallet.db-wal").stat().st_size)
+    assert sizes == {ROOM_MIN}
+    copy = tmp_path / "after-a-crash"
+    shutil.copytree(directory, copy)
+    store.close()
+    opened = SqlCipherStore.open(copy, KEY)
+    assert opened.load().changes == tuple(b"change %d" % number for number in range(20))
+    opened.close()

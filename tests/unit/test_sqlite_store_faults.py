@@ -1,3 +1,4 @@
+import resource
 import shutil
 from collections.abc import Iterator
 from itertools import count
@@ -230,4 +231,32 @@ def test_upkeep_bounds_the_log_although_commits_go_on_meanwhile(
         store.maintain()
         assert log.stat().st_size < 9 << 20
     assert held(store) == next(numbers) - 1 > 20
+    store.close()
+
+
+def test_commits_overwrite_the_room_that_upkeep_has_made_in_the_log(tmp_path: Path) -> None:
+    log = tmp_path / (NAME + "-wal")
+    store = SqliteLogStore(tmp_path / NAME)
+    store.commit([birth(one) for one in WALLETS])
+    store.maintain()
+    room = log.stat().st_size
+    for n in range(1, 61):
+        commit(store, n)
+        assert log.stat().st_size == room
+        assert n % 20 or held_in(tmp_path, tmp_path / f"after-a-crash-{n}") == n
+    store.close()
+
+
+def test_upkeep_that_finds_no_space_for_room_in_the_log_loses_nothing(tmp_path: Path) -> None:
+    store = SqliteLogStore(tmp_path / NAME)
+    store.commit([birth(one) for one in WALLETS])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, limits[1]))
+    try:
+        store.maintain()
+        for n in range(1, 4):
+            commit(store, n)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert held_in(tmp_path, tmp_path / "after-a-crash") == 3
     store.close()

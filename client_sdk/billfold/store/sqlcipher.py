@@ -34,6 +34,7 @@ from billfold.store.interface import (
     check_numbers,
 )
 from billfold.store.lock import WalletLock
+from billfold.store.log_room import LogRoom
 from billfold.store.private_files import create_private_file, file_error, sync_directory
 from billfold.store.schema import MIGRATIONS, Migrations
 from billfold.store.statements import execute_write
@@ -54,6 +55,7 @@ class SqlCipherStore:
         self._path = path
         self._wallet_lock = lock
         self._lock = threading.RLock()
+        self._log_room = LogRoom(_log_path(path))
         self._has_failed = False
 
     @staticmethod
@@ -186,6 +188,7 @@ class SqlCipherStore:
                 with suppress(DatabaseError):
                     roll_back(connection)
                 raise
+            self._log_room.renew()
 
     def entry_index(self) -> list[EntryIndexRow]:
         """Return every entry without its bytes, ordered by feed and sequence number.

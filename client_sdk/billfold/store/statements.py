@@ -36,7 +36,12 @@ def execute_write(connection: Connection, write: Write) -> None:
         case PutPending() | DropPending() | AppendChanges() | ReplaceDocument():
             _execute_document_write(connection, write)
         case PutMeta(key, value):
-            execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+            # Replacing the row would rewrite the key's index with each value.
+            statement = (
+                "INSERT INTO meta (key, value) VALUES (?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+            )
+            execute(statement, (key, value))
         case DeleteMeta(key):
             execute("DELETE FROM meta WHERE key = ?", (key,))
         case PutMember(k, raw):

@@ -22,6 +22,7 @@ from billfold_protocol.ids import DeviceId, EntryId, FeedId, InstanceId, WalletI
 
 from .interface import NUMBER_END, FeedHead, StoredEntry, StoredWrap, WalletLog, Write
 from .lock import StoreLock
+from .log_room import make_room
 from .sqlite_batch import Batch, KnownWallet
 from .sqlite_errors import converted
 from .sqlite_schema import migrate, require_sound_sqlite, store_version
@@ -38,7 +39,9 @@ WAL_SIZE_AIM = 64 << 20
 """Above this, `maintain` makes the writer start the log over, which it does for a moment alone."""
 WAL_SIZE_MAX = 512 << 20
 """Above this, the next commit starts the log over itself; it bounds the disk and the recovery."""
-assert CHECKPOINT_SIZE_MIN < WAL_SIZE_AIM < WAL_SIZE_MAX
+WAL_ROOM_MIN = 2 * CHECKPOINT_SIZE_MIN
+"""So long the log is kept, whatever is in it: a commit that need not extend it is much faster."""
+assert CHECKPOINT_SIZE_MIN < WAL_ROOM_MIN < WAL_SIZE_AIM < WAL_SIZE_MAX
 
 _LOAD_WALLET = "SELECT id, n, size FROM wallet WHERE wallet_id = ?"
 _LOAD_MEMBERS = "SELECT raw FROM member WHERE wallet = ? ORDER BY k"
@@ -199,9 +202,11 @@ class SqliteLogStore:
         return _size_of(self._path) + _size_of(self._wal_path)
 
     def maintain(self) -> None:
-        """See `LogStore.maintain`: here it moves the write-ahead log into the file."""
+        """See `LogStore.maintain`: here it keeps room in the log and moves it into the file."""
         with self._maintain_lock, self._noting_damage():
             self._require_writable()
+            room = min(max(WAL_ROOM_MIN, 2 * self._wal_size), WAL_SIZE_AIM, self._wal_size_max)
+            make_room(self._wal_path, room, self._write_lock)
             if self._wal_size < CHECKPOINT_SIZE_MIN:
                 return
             self._checkpointer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
