@@ -5,6 +5,7 @@ Spec: 21-sync.md
 
 from billfold_protocol.errors import (
     BillfoldError,
+    BlobMissing,
     DeviceRevoked,
     Equivocation,
     LimitExceeded,
@@ -33,6 +34,8 @@ def error_of(reason: Reason) -> BillfoldError:
             return NotAuthorised("this device may read the wallet but not change it")
         case Reason.REVOKED | Reason.NOT_MEMBER | Reason.UNKNOWN_WALLET:
             return DeviceRevoked("the server does not take this device for one of the wallet's")
+        case Reason.UNKNOWN_BLOB:
+            return BlobMissing("the server does not hold this file; another device may still")
         case Reason.FORK:
             return Equivocation("another copy of this device wrote to the wallet")
         case _:

@@ -63,6 +63,10 @@ class Sealer:
         self._signing_key = signing_key
         self._nonce_key = derivation.derive_key(device_secret, Domain.NONCE_KEY)
 
+    def nonce(self, random: RandomBytes, message: bytes) -> bytes:
+        """Return a 24-byte nonce for a message that is sealed under another key than an epoch's."""
+        return sealing.hedged_nonce(self._nonce_key, random(sealing.NONCE_SIZE), message)
+
     def seal(
         self,
         content: Content,

@@ -158,6 +158,10 @@ class StoreMissing(StoreError):
     """There is no store at this place."""
 
 
+class BlobMissing(StoreError):
+    """The server does not hold a blob that was asked for; a device that has it offers it again."""
+
+
 class StoreExists(StoreError):
     """There is a store at this place already."""
 

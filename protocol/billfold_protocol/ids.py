@@ -26,6 +26,12 @@ SnapshotId = NewType("SnapshotId", bytes)
 EpochId = NewType("EpochId", bytes)
 """16 bytes: the start of the hash of the membership entry that begins the epoch."""
 
+BlobId = NewType("BlobId", bytes)
+"""32 bytes: the hash of a blob's padded size and of its sealed chunks."""
+
+HolderTag = NewType("HolderTag", bytes)
+"""32 bytes, by which a server counts who holds a blob; it can be linked to nothing else."""
+
 MembershipHash = NewType("MembershipHash", bytes)
 """32 bytes: the hash of a membership entry's signed bytes."""
 

@@ -116,6 +116,21 @@ RENDEZVOUS_FRAMES_COUNT_MAX = 16
 LINKING_LIFETIME_S = 300
 """A linking code is spent after this time."""
 
+BLOB_CHUNK_SIZE = 256 * 1024
+"""Padded content in one chunk of a blob; the last chunk may hold less."""
+
+BLOB_CHUNKS_COUNT_MAX = 1024
+"""Chunks of one blob."""
+
+BLOB_SIZE_MAX = 256 * 1024 * 1024
+"""The padded content of one blob."""
+
+BLOB_HOLDERS_COUNT_MAX = 256
+"""Holders that one blob may have at one time."""
+
+ATTACHMENT_SIZE_MAX = 100 * 1024 * 1024
+"""The content of one attachment."""
+
 assert PADDED_SIZE_MIN < LIVE_ENTRY_PLAINTEXT_SIZE_MAX <= ENTRY_PLAINTEXT_SIZE_MAX
 # A dep, like a head in a cut, is an array of 18 + 9 + 34 bytes and its own first byte.
 assert ENTRY_PLAINTEXT_SIZE_MAX * 112 // 100 + DEPS_COUNT_MAX * 62 + 512 <= ENTRY_SIZE_MAX
@@ -129,3 +144,9 @@ assert MEMBERSHIP_ENTRY_SIZE_MAX + MEMBERS_COUNT_MAX * (WRAP_SIZE_MAX + 32) <= F
 assert FEEDS_COUNT_MAX * 79 + 512 <= SNAPSHOT_STATEMENT_SIZE_MAX
 assert SNAPSHOT_STATEMENT_SIZE_MAX + SNAPSHOT_PART_SIZE < FRAME_SIZE_MAX
 assert SNAPSHOT_SIZE_MAX % SNAPSHOT_PART_SIZE == 0
+assert BLOB_CHUNKS_COUNT_MAX * BLOB_CHUNK_SIZE == BLOB_SIZE_MAX
+# A chunk travels in one message with its nonce, its tag and its place; so do all hashes of a blob.
+assert BLOB_CHUNK_SIZE + 256 <= FRAME_SIZE_MAX
+assert BLOB_CHUNKS_COUNT_MAX * 32 + 256 <= FRAME_SIZE_MAX
+# Padmé adds at most 12 % to an attachment.
+assert ATTACHMENT_SIZE_MAX * 112 // 100 <= BLOB_SIZE_MAX

@@ -22,6 +22,9 @@ from importlib.util import find_spec
 
 from billfold_protocol.crypto.signing import SigningKey
 from billfold_protocol.errors import InputError, StoreError, TransportError
+from billfold_server.blobs.endpoint import BlobEndpoint
+from billfold_server.blobs.service import BlobService
+from billfold_server.blobs.upkeep import keep_collected, open_blob_store
 from billfold_server.committer import Committer, keep_maintained
 from billfold_server.config import Address, ServerConfig
 from billfold_server.connections import Admission, GuardedServer
@@ -33,11 +36,14 @@ from billfold_server.relay import ReadRequest, Relay
 from billfold_server.rendezvous import Rendezvous
 from billfold_server.routes import Routes, Services
 from billfold_server.soundness import require_sound_libraries
-from billfold_server.store import LogStore, StoredEntry, open_store
+from billfold_server.store import LogStore, StoredEntry, open_store, store_path
 from billfold_server.websocket import SyncEndpoint
 
 READERS_COUNT = 2
 """Threads that read from the store; it has more connections, so the event loop never waits."""
+
+BLOB_THREADS_COUNT = 2
+"""Threads that read, write and hash chunks."""
 
 BACKLOG = 1024
 TLS_HANDSHAKE_S_MAX = 10
@@ -138,7 +144,9 @@ class Server:
         admission = Admission(
             total_max=quotas.connections, per_address_max=quotas.connections_per_address
         )
-        metrics = Metrics(relay.counters, self._gauges(store, relay, admission))
+        blobs, blob_endpoint = self._serve_blobs(store, relay)
+        gauges = self._gauges(store, relay, admission) | self._blob_gauges(blobs, blob_endpoint)
+        metrics = Metrics((relay.counters, blobs.counters), gauges)
         self._committer = Committer(
             relay, store, on_commit=metrics.note_commit, on_broken=self._break
         )
@@ -157,6 +165,7 @@ class Server:
         )
         services = Services(
             sync=self._sync.serve,
+            blobs=blob_endpoint.serve,
             rendezvous=rendezvous.serve,
             is_rendezvous_name=rendezvous.is_name,
             is_ready=lambda: self._is_ready and not self._committer.is_full,
@@ -181,6 +190,38 @@ class Server:
             "active_wallets": ("Wallets with a device connected.", lambda: relay.wallets_count),
             "stored_wallets": ("Wallets in the store.", store.wallet_count),
             "store_bytes": ("Bytes the store takes on disk.", store.size),
+        }
+
+    def _serve_blobs(self, store: LogStore, relay: Relay) -> tuple[BlobService, BlobEndpoint]:
+        """Put together what answers about blobs."""
+        config, loop = self._config, asyncio.get_running_loop()
+        path = store_path(config.store)
+        blobs = BlobService(open_blob_store(path, config.relay.quotas, now_s=time.time))
+        threads = ThreadPoolExecutor(BLOB_THREADS_COUNT, thread_name_prefix="billfold-blobs")
+        self._resources.callback(threads.shutdown)
+        endpoint = BlobEndpoint(
+            relay,
+            blobs,
+            threads,
+            instance=store.instance_id,
+            origins=config.origins,
+            on_broken=self._break,
+        )
+        collecting = loop.create_task(keep_collected(blobs, threads, on_broken=self._break))
+        self._resources.push_async_callback(_cancel, collecting)
+        self._resources.push_async_callback(endpoint.close)
+        return blobs, endpoint
+
+    def _blob_gauges(
+        self, blobs: BlobService, endpoint: BlobEndpoint
+    ) -> dict[str, tuple[str, Callable[[], float]]]:
+        return {
+            "blob_connections": ("Connections for blobs.", lambda: endpoint.connections_count),
+            "stored_blobs": (
+                "Blobs in the store, an hour ago at most.",
+                lambda: blobs.stored.count,
+            ),
+            "blob_bytes": ("Bytes they take.", lambda: blobs.stored.size),
         }
 
     async def _listen(self, server: GuardedServer, context: ssl.SSLContext | None) -> None:

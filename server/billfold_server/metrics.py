@@ -5,7 +5,7 @@ They count and add up; no number is about one wallet, device or address.
 Spec: 30-server-api.md
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from prometheus_client import CollectorRegistry, Histogram
@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from billfold_server.blobs.counters import BlobCounters
 from billfold_server.committer import CommitReport
 from billfold_server.delivery import Counters
 
@@ -29,6 +30,11 @@ _COUNTER_TEXTS = {
     "wallets_registered": "Wallets registered.",
     "protocol_errors": "Connections ended because the peer broke the protocol.",
     "commits": "Durable groups of writes.",
+    "blob_chunks_taken": "Chunks of blobs taken.",
+    "blob_chunks_sent": "Chunks of blobs sent to devices.",
+    "blobs_finished": "Blobs that became whole.",
+    "blobs_refused": "Requests about blobs that were refused.",
+    "blobs_collected": "Blobs removed because nobody held them any more.",
 }
 
 
@@ -36,12 +42,14 @@ class Metrics:
     """Collects and shows the numbers of one server."""
 
     def __init__(
-        self, counters: Counters, gauges: Mapping[str, tuple[str, Callable[[], float]]]
+        self,
+        counters: Sequence[Counters | BlobCounters],
+        gauges: Mapping[str, tuple[str, Callable[[], float]]],
     ) -> None:
         """Begin.
 
         Args:
-            counters: what the relay has done; read when the numbers are asked for.
+            counters: what the parts have done; read when the numbers are asked for.
             gauges: by name, a description and the way to the value.
         """
         self._registry = CollectorRegistry()
@@ -77,7 +85,9 @@ class _Live(Collector):
     """Reads values when they are asked for."""
 
     def __init__(
-        self, counters: Counters, gauges: Mapping[str, tuple[str, Callable[[], float]]]
+        self,
+        counters: Sequence[Counters | BlobCounters],
+        gauges: Mapping[str, tuple[str, Callable[[], float]]],
     ) -> None:
         self._counters = counters
         self._gauges = gauges
@@ -88,7 +98,8 @@ class _Live(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Return the values as they are now."""
-        for name, value in asdict(self._counters).items():
-            yield CounterMetricFamily(f"billfold_{name}", _COUNTER_TEXTS[name], value=value)
+        for counters in self._counters:
+            for name, value in asdict(counters).items():
+                yield CounterMetricFamily(f"billfold_{name}", _COUNTER_TEXTS[name], value=value)
         for name, (text, read) in self._gauges.items():
             yield GaugeMetricFamily(f"billfold_{name}", text, value=read())

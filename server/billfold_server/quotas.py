@@ -9,6 +9,9 @@ Spec: 30-server-api.md
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Final
+
+DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,18 @@ class Quotas:
     Beyond it feed entries are refused; membership entries are not, so that a full wallet can still
     revoke a device.
     """
+
+    blobs_size_max: int = 1024 * 1024 * 1024
+    """Sealed bytes of one wallet's blobs, uploads that are under way included."""
+
+    blobs_count_max: int = 4096
+    """Blobs of one wallet, likewise."""
+
+    blobs_dropped_s: int = 60 * DAY_S
+    """How long a blob stays after its last holder let go of it."""
+
+    blobs_unheld_s: int = 7 * DAY_S
+    """How long an unfinished upload, or a blob that nobody has held yet, stays."""
 
     entries_per_device_per_hour: int = 200_000
     """Feed entries one device may push in an hour, and in one burst."""

@@ -32,12 +32,12 @@ from billfold_protocol.messages import (
     Subscribed,
     Unsubscribe,
 )
-from billfold_protocol.server_session import CLOSE_POLICY, ServerSession
+from billfold_protocol.server_session import ServerSession
 from billfold_server.commits import Commit
 from billfold_server.delivery import Counters, Delivery
+from billfold_server.gate import Gate
 from billfold_server.hub import FetchJob, Outbox, Peer, Subscription
 from billfold_server.intake import Intake, RelayConfig
-from billfold_server.quotas import RateLimiter
 from billfold_server.store import LogStore, StoredEntry
 from billfold_server.wallet_log import Wallets
 
@@ -88,8 +88,13 @@ class Relay:
         self._wallets = Wallets(store)
         self._delivery = Delivery(self._wallets, key, now_s=now_s)
         self._intake = Intake(self._wallets, self._delivery, config, now_s=now_s)
-        self._refusal_rate = RateLimiter(config.quotas.refusals_per_address_per_hour)
-        self._now_s = now_s
+        self.gate = Gate(
+            self._wallets,
+            self._delivery,
+            refusals_per_hour=config.quotas.refusals_per_address_per_hour,
+            now_s=now_s,
+        )
+        """Lets devices in, on this relay's connections and on others."""
 
     @property
     def counters(self) -> Counters:
@@ -238,15 +243,11 @@ class Relay:
 
     def _subscribe(self, peer: Peer, message: Subscribe) -> None:
         wallet_id = message.wallet_id
-        wallet = self._wallets.find(wallet_id)
-        keys = None if wallet is None else wallet.durable_keys_of(message.device)
-        if wallet is None or keys is None or not peer.session.is_proven(message, keys.signing):
+        wallet = self.gate.find_proven(peer.session, message)
+        if wallet is None:
             # One answer, whether the wallet, the device or the proof is wrong.
             self._delivery.end_with(peer, wallet_id, Reason.UNKNOWN_WALLET)
-            if not self._refusal_rate.take(peer.address, 1, now_s=self._now_s()):
-                raise RemoteProtocolError(
-                    "too many subscriptions were refused", close_code=CLOSE_POLICY
-                )
+            self.gate.count_refusal(peer.address)
             return
         peer.session.accept(wallet_id)
         cursor, n, skip = message.cursor, 0, message.vector or {}

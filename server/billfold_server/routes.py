@@ -1,6 +1,7 @@
 """What the server answers to each path; everything else is 404.
 
     GET /v1/sync                 WebSocket: a device's wallets
+    GET /v1/blobs                WebSocket: one wallet's blobs
     GET /v1/rendezvous/new       WebSocket: a meeting place with a fresh number
     GET /v1/rendezvous/{name}    WebSocket: a meeting place by its name
     GET /v1/server               JSON: the server's key, for a person's first use of an address
@@ -33,6 +34,7 @@ class Services:
     """What stands behind the paths."""
 
     sync: Handler
+    blobs: Handler
     rendezvous: Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
     is_rendezvous_name: Callable[[str], bool]
     is_ready: Callable[[], bool]
@@ -74,6 +76,8 @@ class Routes:
         path, services = request.path, self._services
         if path == "/v1/sync":
             return self._no_upgrade(request) or await services.sync(request)
+        if path == "/v1/blobs":
+            return self._no_upgrade(request) or await services.blobs(request)
         name = path.removeprefix(RENDEZVOUS_PREFIX)
         if name != path and services.is_rendezvous_name(name):
             return self._no_upgrade(request) or await services.rendezvous(request, name)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from specs.vectors import (
+    cases_blobs,
     cases_changes,
     cases_codec,
     cases_cuts,
@@ -82,6 +83,7 @@ def build_files(folder: Path) -> dict[str, str]:
         ),
         "handshake.json": _file("20-handshake", cases_handshake.build()),
         "linking.json": _file("22-linking", cases_linking.build(kept)),
+        "blobs.json": _file("23-blobs", cases_blobs.build()),
         "messages.json": _file("21-sync", cases_messages.build()),
         "wrapping.json": _file("11-cryptography", cases_wrapping.build(kept)),
     }

@@ -25,6 +25,7 @@ MODULES_OF = {
     "envelope": ["envelope.py", "feed/entry.py"],
     "feeds": ["feed/graph.py"],
     "snapshots": ["snapshot.py", "snapshot_sealing.py"],
+    "blobs": ["blob_manifest.py", "blobs.py"],
     "statements": ["feed/checkpoint.py", "feed/vector.py"],
 }
 OUR_OWN_MISTAKES = {"LocalProtocolError"}
@@ -35,6 +36,7 @@ NOT_IN_VECTORS = {
     ("feeds", "Malformed"): "a damaged store, which no bytes from outside lead to",
     ("feeds", "StoreDamaged"): "a damaged store, which no bytes from outside lead to",
     ("snapshots", "LimitExceeded"): "takes a document of 64 MiB; see the unit tests",
+    ("blobs", "LimitExceeded"): "takes more than 256 MiB; see the unit tests",
     ("passwords", "LimitExceeded"): "a device without memory",
 }
 

@@ -25,6 +25,8 @@ class Domain(Enum):
     SNAPSHOT_BODY = b"billfold/v1/hash/snapshot-body"
     LINKING_KEYS = b"billfold/v1/hash/linking-keys"
     LINKING_TRANSCRIPT = b"billfold/v1/hash/linking-transcript"
+    BLOB_CHUNK = b"billfold/v1/hash/blob-chunk"
+    BLOB_ID = b"billfold/v1/hash/blob"
 
     MEMBERSHIP_SIGNATURE = b"billfold/v1/sign/membership-entry"
     MEMBERSHIP_ACCEPTANCE = b"billfold/v1/sign/membership-acceptance"
@@ -49,12 +51,14 @@ class Domain(Enum):
     PASSWORD_KEY = b"billfold/v1/derive/password-key"
     PASSWORD_COMMITMENT = b"billfold/v1/derive/password-commitment"
     LINKING_CODE_SECRET = b"billfold/v1/derive/linking-code-secret"
+    BLOB_HOLDER = b"billfold/v1/derive/blob-holder"
 
     ENTRY_SEAL = b"billfold/v1/seal/feed-entry"
     SNAPSHOT_SEAL = b"billfold/v1/seal/snapshot"
     BACK_LINK_SEAL = b"billfold/v1/seal/back-link"
     LINKING_SEAL = b"billfold/v1/seal/linking"
     PASSWORD_SEAL = b"billfold/v1/seal/password"
+    BLOB_CHUNK_SEAL = b"billfold/v1/seal/blob-chunk"
 
     EPOCH_WRAP = b"billfold/v1/wrap/epoch-key"
     LINKING_WRAP = b"billfold/v1/wrap/linking-welcome"

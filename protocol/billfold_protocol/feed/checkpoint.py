@@ -50,6 +50,7 @@ class Reason(Enum):
     INVALID = "invalid"
     CLOSED = "closed"
     LIMIT = "limit"
+    UNKNOWN_BLOB = "unknown_blob"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
