@@ -7,29 +7,10 @@ from billfold_protocol.crypto import enrolment, signing
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.errors import AuthFailed, LocalProtocolError, Malformed, WeakKey
 from tests.support.wallets import TestDevice
+from tests.support.weak_keys import GROUP_ORDER, NOT_CANONICAL, SMALL_ORDER
 
 KEY = signing.SigningKey(b"k" * 32)
 OTHER = signing.SigningKey(b"o" * 32)
-
-GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493  # RFC 8032 §5.1.
-FIELD_PRIME = 2**255 - 19
-
-# The encodings of the eight points of small order, from RFC 7748 §6.1 and RFC 8032 §5.1.3 applied
-# to y in {0, 1, -1} and to the two y of order 8.
-ORDER_8_Y = (
-    0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7,
-    0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
-)
-SMALL_ORDER = [
-    (y | sign << 255).to_bytes(32, "little")
-    for y in (0, 1, FIELD_PRIME - 1, *ORDER_8_Y)
-    for sign in (0, 1)
-]
-NOT_CANONICAL = [
-    (y | sign << 255).to_bytes(32, "little")
-    for y in (FIELD_PRIME, FIELD_PRIME + 1, FIELD_PRIME + 3, 2**255 - 1)
-    for sign in (0, 1)
-]
 
 
 def test_a_signature_is_ed25519_over_the_framed_parts() -> None:

@@ -6,22 +6,13 @@ from billfold_protocol.crypto import enrolment, wrapping
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.errors import AuthFailed, LocalProtocolError, WeakKey
 from billfold_protocol.ids import WrappingPublicKey
+from tests.support.weak_keys import LOW_ORDER
 
 KEY = wrapping.UnwrappingKey(b"k" * 32)
 OTHER = wrapping.UnwrappingKey(b"o" * 32)
 WRAPPED = wrapping.wrap(b"s" * 32, KEY.public_key, Domain.EPOCH_WRAP, b"a", b"b")
 
 ML_KEM_SIZE = 1184
-FIELD_PRIME = 2**255 - 19
-# Points of order 1, 2, 4 and 8 on Curve25519, and their non-canonical forms (RFC 7748 §6.1).
-ORDER_8 = (
-    0x00B8495F16056286FDB1329CEB8D09DA6AC49FF1FAE35616AEB8413B7C7AEBE0,
-    0x57119FD0DD4E22D8868E1C58C45C44045BEF839C55B1D0B1248C50A3BC959C5F,
-)
-LOW_ORDER = [
-    value.to_bytes(32, "little")
-    for value in (0, 1, *ORDER_8, FIELD_PRIME - 1, FIELD_PRIME, FIELD_PRIME + 1, 2**255, 2**255 + 1)
-]
 
 
 def test_a_wrapped_secret_opens_for_its_recipient() -> None:

@@ -79,6 +79,9 @@ class Answers:
     tamper: Tamper | None = None
     """Stands between the relay and the peers; None for a server that is honest now."""
 
+    choose_nonce: Callable[[], bytes] | None = None
+    """Draws the challenge of each connection; None for fresh ones."""
+
     outboxes: list[EvilOutbox] = field(default_factory=list)
     """One for each connection there ever was, in order."""
 
@@ -124,6 +127,8 @@ class EvilRelay(Relay):
         """Begin a connection through an outbox of the attacker's."""
         evil = EvilOutbox(outbox, self._answers)
         self._answers.outboxes.append(evil)
+        if self._answers.choose_nonce is not None:
+            nonce = self._answers.choose_nonce()
         return super().connect(evil, nonce=nonce, origins=origins, address=address)
 
     def receive(self, peer: Peer, frame: bytes) -> None:

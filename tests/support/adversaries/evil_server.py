@@ -30,7 +30,7 @@ class EvilServer(SimulatedServer):
     def __init__(self, clock: Clock, weather: Weather, seed: str) -> None:
         self.answers = Answers()
         super().__init__(clock, weather, seed)
-        self.store = EvilStore()
+        self.store = EvilStore(seed)
         self.relay = self._start()
 
     @property
@@ -83,7 +83,7 @@ class EvilSocketServer(Server):
     def __init__(self, config: ServerConfig, seed: str) -> None:
         super().__init__(config)
         self.answers = Answers()
-        self.store = EvilStore()
+        self.store = EvilStore(seed)
         self.key = SigningKey(bytes_of(f"{seed}/server", 32))
         self._evil_config = config
 

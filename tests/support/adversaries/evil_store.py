@@ -8,9 +8,10 @@ from copy import deepcopy
 from dataclasses import replace
 
 from billfold_protocol.feed import parse_entry
-from billfold_protocol.ids import DeviceId, EntryId, WalletId
+from billfold_protocol.ids import DeviceId, EntryId, InstanceId, WalletId
 from billfold_server.store import MemoryLogStore, StoredEntry, StoredWrap
 from billfold_server.store.memory import _Wallet
+from tests.support.seeded_bytes import bytes_of
 
 Picture = dict[WalletId, _Wallet]
 """All that a store held at one moment."""
@@ -18,6 +19,10 @@ Picture = dict[WalletId, _Wallet]
 
 class EvilStore(MemoryLogStore):
     """The real store in memory; a server that has loaded a wallet must forget it to see changes."""
+
+    def __init__(self, seed: str) -> None:
+        super().__init__()
+        self._instance_id = InstanceId(bytes_of(f"{seed}/instance", 16))
 
     def picture(self) -> Picture:
         """Return a copy of everything."""

@@ -11,23 +11,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict, Unpack
 
-from billfold_protocol import codec
+from billfold_protocol import codec, limits
 from billfold_protocol.crypto import hashing, sealing
 from billfold_protocol.crypto.domains import Domain
-from billfold_protocol.feed import Dep, Entry, Opening, entry_id, feed_id
+from billfold_protocol.feed import Dep, Entry, Opening, entry_id, feed_id, parse_entry
 from billfold_protocol.feed.entry import header, sign_entry
-from billfold_protocol.ids import EntryId, EpochKey, FeedId
+from billfold_protocol.ids import EntryId, EpochKey, FeedId, WalletId
 from billfold_protocol.key_hierarchy import entry_key
 from billfold_protocol.membership import (
     MembershipEntry,
     MembershipState,
     Payload,
+    Role,
 )
 from billfold_protocol.membership import (
     sign_entry as sign_membership,
 )
 from billfold_protocol.messages import ClientMessage, Entries, Members, encode_client_message
-from tests.support.adversaries.stage import HonestDevice
+from tests.support.adversaries.stage import HonestDevice, Stage, pair
 from tests.support.seeded_bytes import SeededBytes
 
 
@@ -40,6 +41,9 @@ class Wishes(TypedDict, total=False):
 
     ciphertext: bytes
     """In place of what the plaintext is sealed to; the id is still the plaintext's."""
+
+    body: bytes
+    """In place of the plaintext's hash."""
 
     nonce: bytes
     state: MembershipState
@@ -86,7 +90,7 @@ class Mallory:
         if plaintext is None:
             changes = list(wishes.get("changes", ()))
             plaintext = codec.encode([self._random(16), changes, 0])
-        body = hashing.digest(Domain.ENTRY_BODY, wallet_id, plaintext)
+        body = wishes.get("body") or hashing.digest(Domain.ENTRY_BODY, wallet_id, plaintext)
         number = wishes.get("seq", len(self._entries))
         before = wishes.get("prev") or (
             self._entries[number - 1].id
@@ -149,3 +153,19 @@ class Mallory:
     def send(self, message: ClientMessage) -> None:
         """Say something to the server that an honest client would not."""
         self.device.connection.send_up(encode_client_message(message))
+
+
+def with_mallory(
+    seed: str, role: Role = Role.EDITOR
+) -> tuple[Stage, HonestDevice, HonestDevice, Mallory]:
+    """Return a stage with two honest devices of one wallet and a member that is not."""
+    stage, laptop, phone = pair(seed)
+    return stage, laptop, phone, Mallory(stage.link(laptop, "mallory", role))
+
+
+def following(raw: bytes, wallet_id: WalletId) -> bytes:
+    """Return the unsigned bytes of an entry that would follow another, with its content."""
+    entry = parse_entry(raw, wallet_id).value
+    fields = codec.as_array(codec.decode(raw[64:], size_max=limits.ENTRY_SIZE_MAX))
+    fields[2], fields[3] = entry.seq + 1, entry.id
+    return codec.encode(fields)

@@ -235,6 +235,18 @@ class Stage:
         return device
 
 
+def pair(seed: str) -> tuple[Stage, HonestDevice, HonestDevice]:
+    """Return a stage with two devices of one wallet, which hold a few edits, settled."""
+    stage = Stage(seed)
+    laptop = stage.found("laptop")
+    phone = stage.link(laptop, "phone")
+    for number in range(3):
+        laptop.write(f"laptop {number}", stage.canaries.next())
+        phone.write(f"phone {number}", stage.canaries.next())
+        stage.settle(5.0)
+    return stage, laptop, phone
+
+
 def record_of(wallet_id: WalletId) -> str:
     """Return the id of the record that all devices of a wallet write to."""
     return record_id(wallet_id, "login", "the one record")
