@@ -1,3 +1,8 @@
+import atexit
+import os
+import shutil
+import tempfile
+
 from hypothesis import HealthCheck, settings
 
 # A property is bounded by its number of examples; the time of one says nothing on a busy machine.
@@ -9,3 +14,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("billfold")
+
+# Device tokens lie outside the wallets' folders; those of tests lie with no others.
+_state = tempfile.mkdtemp(prefix="billfold-state-")
+atexit.register(shutil.rmtree, _state, ignore_errors=True)
+os.environ["XDG_STATE_HOME"] = _state

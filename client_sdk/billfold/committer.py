@@ -35,6 +35,7 @@ class Committer:
         send: Callable[[Sends], None],
         tell: Callable[[], None],
         fail: Callable[[StoreError], None],
+        reopen: Callable[[], None],
     ) -> None:
         """Begin.
 
@@ -45,6 +46,7 @@ class Committer:
             send: takes what may be sent.
             tell: is called when there may be new events.
             fail: is called when a commit failed; it makes the replica what the store holds.
+            reopen: is called when the replica asks to be opened anew from the store.
         """
         self._store = store
         self._replica = replica
@@ -52,6 +54,7 @@ class Committer:
         self._send = send
         self._tell = tell
         self._fail = fail
+        self._reopen = reopen
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="billfold-commit")
         self._wake = asyncio.Event()
         self._is_overdue = False
@@ -148,8 +151,10 @@ class Committer:
                     self._fail(error)
                     self._refuse(error)
                     continue
+            if replica.is_leaving:
+                self._reopen()
             # The server first: what those who wait do next may take long.
-            if sends:
+            elif sends:
                 self._send(sends)
             for waiter in waiters:
                 if not waiter.done():

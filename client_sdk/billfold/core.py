@@ -12,11 +12,13 @@ from billfold.document import Document, SetAside
 from billfold.events import Event, Warned
 from billfold.journal import Journal
 from billfold.store import PutEpochKey, PutQuarantined, WalletStore, Write
+from billfold.succession import Succession
 from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import (
     BillfoldError,
+    DeviceCloned,
     LimitExceeded,
     Malformed,
     PeerPoison,
@@ -24,7 +26,7 @@ from billfold_protocol.errors import (
     StoreDamaged,
     VerificationError,
 )
-from billfold_protocol.feed import Dep, Entry, FeedGraph, parse_entry, verify_entry
+from billfold_protocol.feed import Dep, Entry, FeedGraph, Opening, parse_entry, verify_entry
 from billfold_protocol.ids import DeviceId, EpochId, EpochKey, FeedId, HolderId, WalletId
 from billfold_protocol.key_hierarchy import open_back_links
 from billfold_protocol.membership import Member, MembershipChain
@@ -45,7 +47,11 @@ class Core:
     feed: FeedId
     """The feed of this device and its salt."""
 
+    own_feeds: set[FeedId]
+    """All feeds of this device, the present one too."""
+
     graph: FeedGraph
+    succession: Succession
     document: Document
     quarantined: set[bytes]
     """Ids of entries whose content is set aside as a whole."""
@@ -94,6 +100,18 @@ class Core:
         """Note what the application must know."""
         self.journal.events.append(event)
 
+    def note_entry(self, entry: Entry) -> None:
+        """Tell the person once when an admitted entry shows that a device has a live copy."""
+        copied: DeviceId | None = None
+        if isinstance(entry.prev, Opening):
+            copied = self.succession.opened(entry.feed, entry.prev)
+            if entry.prev.device == self.device_id:
+                self.own_feeds.add(entry.feed)
+        if copied is None:
+            copied = self.succession.grew(entry.feed, entry.seq)
+        if copied is not None and copied in self.chain.state.members:
+            self.tell(Warned(cloned_error(copied, is_this=copied == self.device_id)))
+
     def keep_key(self, epoch: EpochId, key: EpochKey) -> None:
         """Keep an epoch key and all that it leads back to; a bad back-link is told of once."""
         opened = open_back_links(self.chain, {**self.epoch_keys, epoch: key})
@@ -127,6 +145,15 @@ class Core:
                 return
             yield from (entry.raw for entry in batch)
             from_seq = batch[-1].seq + 1
+
+
+def cloned_error(device: DeviceId, *, is_this: bool) -> DeviceCloned:
+    """Return what the person is told when two copies of a device are alive."""
+    which = "this device" if is_this else f"the device {device.hex()[:8]}"
+    return DeviceCloned(
+        f"another copy of {which} writes to the wallet; if you did not make it, revoke the device "
+        "and link it anew"
+    )
 
 
 def read_entry(store: WalletStore, wallet_id: WalletId, dep: Dep) -> Entry:

@@ -3,13 +3,10 @@
 Spec: 40-wallet-document.md
 """
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from billfold.authoring import create_chain
 from billfold.device import DeviceSecrets
-from billfold.document import Edit
 from billfold.store import PutEpochKey, PutMember, PutMeta, Write
 from billfold_protocol import codec, limits
 from billfold_protocol.envelope import RandomBytes
@@ -24,6 +21,19 @@ DEVICE_KEY = "device"
 HOLDER_KEY = "holder"
 FEED_SALT_KEY = "feed salt"
 PREVIOUS_FEED_KEY = "previous feed"
+"""The head of this device's feed before the present one."""
+
+RESTORED_KEY = "restored"
+"""Present while the present feed is that of a restored copy which has not opened it yet."""
+
+COPIED_KEY = "copied"
+"""Present while the present feed, not opened yet, is to show everybody that a copy is alive."""
+
+NAMED_KEY = "named"
+"""Which heads of other feeds this feed has named in `deps`."""
+
+HERE_KEY = "device token"
+"""The hash of the token by which a device knows that it was the last to open this store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +90,6 @@ class NewReplica:
         ]
 
 
-_INTENTS = json.JSONEncoder(default=lambda value: {"bytes": value.hex()}, separators=(",", ":"))
-
-
-def encode_intents(edits: Sequence[Edit]) -> bytes:
-    """Return edits as they are kept beside their change, to be expressed again if need be."""
-    intents = [
-        [type(edit).__name__, *(getattr(edit, name) for name in edit.__slots__)] for edit in edits
-    ]
-    return _INTENTS.encode(intents).encode()
-
-
 def parse_named(data: bytes | None) -> dict[FeedId, int]:
     """Read which heads of other feeds this feed has named.
 
@@ -124,3 +123,8 @@ def parse_previous(data: bytes | None) -> Dep | None:
         )
     except Malformed as error:
         raise StoreDamaged("the wallet's file is damaged") from error
+
+
+def encode_previous(previous: Dep) -> bytes:
+    """Return the head of a feed as `parse_previous` reads it."""
+    return codec.encode(list(previous))

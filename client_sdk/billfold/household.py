@@ -44,6 +44,9 @@ class Device:
     kind: Kind | None
     is_this: bool
     is_removed: bool
+    is_copied: bool
+    """Whether two copies of it have written: somebody runs a copy of its data."""
+
     linked_by: str | None
     """The id of the device that linked it; None for the first."""
 
@@ -211,6 +214,7 @@ class Household:
             kind=None if member is None else member.kind,
             is_this=device == self.this_device,
             is_removed=member is None,
+            is_copied=device in self._replica.core.succession.copied,
             linked_by=None if member is None or member.sponsor == device else member.sponsor.hex(),
             last_heard_s=last_heard_s(self._replica, device, member),
         )

@@ -21,13 +21,12 @@ from billfold_protocol.crypto.signing import Signed, Verified
 from billfold_protocol.envelope import open_entry
 from billfold_protocol.errors import (
     BillfoldError,
-    DeviceCloned,
     LimitExceeded,
     RemoteProtocolError,
     StoreDamaged,
     VerificationError,
 )
-from billfold_protocol.feed import Dep, Entry, Outcome, parse_entry
+from billfold_protocol.feed import Dep, Entry, Outcome, parse_entry, verify_entry
 from billfold_protocol.ids import EntryId, EpochId, EpochKey, FeedId
 
 VerifiedEntry = Verified[Entry]
@@ -41,6 +40,8 @@ class Inbox:
         self._unopened: dict[EpochId, list[VerifiedEntry]] = {}
         self._renewed: dict[EpochId, list[VerifiedEntry]] = {}
         self._opened: list[tuple[FeedId, tuple[bytes, ...]]] = []
+        self.alien: Entry | None = None
+        """An entry of the feed that this device writes, and which it never made."""
 
     @property
     def unopened_count(self) -> int:
@@ -52,16 +53,22 @@ class Inbox:
         )
 
     def receive(self, raws: Iterable[bytes]) -> list[EntryId]:
-        """Take entries in any order, known ones too; return the ids of those of the own feed."""
+        """Take entries in any order, known ones too; return the ids of those of own feeds.
+
+        It stops at an `alien` one, which is not taken.
+        """
         core = self._core
         own: list[EntryId] = []
         for raw in raws:
             try:
                 signed = parse_entry(raw, core.wallet_id)
-                if signed.value.feed == core.feed:
+                if signed.value.feed in core.own_feeds:
                     own.append(signed.value.id)
+                    if self._is_alien(signed):
+                        self.alien = signed.value
+                        break
                 if not core.graph.knows(signed.value):
-                    self._settle(self._judge(signed))
+                    self._settle(core.graph.receive(signed))
             except BillfoldError as error:
                 core.tell(Warned(error))
         self._apply()
@@ -109,26 +116,32 @@ class Inbox:
             except BillfoldError as error:
                 raise StoreDamaged("an entry in the wallet's file is damaged") from error
             # It is stored as excluded, and an own one perhaps as not acknowledged.
+            for entry in outcome.excluded:
+                core.succession.grew(entry.value.feed, entry.value.seq)
             outcome.excluded.clear()
             self._settle(outcome)
         self._apply()
 
-    def _judge(self, signed: Signed[Entry]) -> Outcome:
-        is_new = not self._core.graph.has(signed.value)
-        outcome = self._core.graph.receive(signed)
-        if is_new and signed.value.feed == self._core.feed and outcome.counted:
-            cloned = DeviceCloned(
-                "another copy of this device writes to the wallet; replace its keys"
-            )
-            self._core.tell(Warned(cloned))
-        return outcome
+    def _is_alien(self, signed: Signed[Entry]) -> bool:
+        """Whether another copy of this device signed an entry of the feed it writes now.
+
+        Raises:
+            AuthFailed: it is in that feed and no copy of this device signed it.
+        """
+        core, entry = self._core, signed.value
+        if entry.feed != core.feed or core.graph.has(entry):
+            return False
+        verify_entry(signed, core.wallet_id, core.secrets.keys.signing)
+        return True
 
     def _settle(self, outcome: Outcome) -> None:
         for refusal in outcome.refused:
             self._core.tell(Warned(refusal.error))
         for entry in outcome.excluded:
+            self._core.note_entry(entry.value)
             self._core.write(_put(entry, EntryStatus.EXCLUDED))
         for entry in outcome.counted:
+            self._core.note_entry(entry.value)
             self._take(entry)
         for entry in outcome.renewed:
             self._renew(entry)

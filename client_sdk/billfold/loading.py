@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from billfold.core import Core, parse_set_aside, read_entry, verified_entry
 from billfold.device import DeviceSecrets
-from billfold.document import Document, MergeKinds
+from billfold.document import Document, MergeKinds, change_actor
 from billfold.founding import DEVICE_KEY, FEED_SALT_KEY, FORMAT, FORMAT_KEY, HOLDER_KEY
 from billfold.store import EntryStatus, WalletState, WalletStore
+from billfold.succession import Succession
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import BillfoldError, StoreDamaged, UpdateNeeded
@@ -30,6 +31,9 @@ class Loaded:
 
     excluded: list[bytes]
     """Entries beyond a cut."""
+
+    is_elsewhere: bool
+    """Whether the pending edits are changes of another feed than the device writes now."""
 
 
 def load_core(
@@ -57,12 +61,16 @@ def load_core(
     except (BillfoldError, ValueError) as error:
         raise StoreDamaged("the membership chain in the wallet's file is damaged") from error
     wallet_id, feed = chain.wallet_id, feed_id(secrets.device_id, feed_salt)
+    graph = FeedGraph(chain, lambda dep: read_entry(store, wallet_id, dep))
     quarantined = store.read_quarantined()
     set_aside = [item for stored in quarantined if (item := parse_set_aside(stored))]
     member = chain.state.members.get(secrets.device_id)
     is_reader = member is not None and (not member.role.can_write or chain.state.is_closed)
     # What a device made before it lost the right to write is kept, but is not in the wallet.
-    pending = () if is_reader else tuple(edit.change for edit in state.pending)
+    # What it made in another feed is expressed again in this one.
+    is_elsewhere = bool(state.pending) and change_actor(state.pending[0].change) != feed
+    is_shown = not is_reader and not is_elsewhere
+    pending = tuple(edit.change for edit in state.pending) if is_shown else ()
     core = Core(
         store=store,
         secrets=secrets,
@@ -71,7 +79,9 @@ def load_core(
         epoch_keys={epoch: EpochKey(key) for epoch, key in state.epoch_keys.items()},
         feed_salt=feed_salt,
         feed=feed,
-        graph=FeedGraph(chain, lambda dep: read_entry(store, wallet_id, dep)),
+        own_feeds={feed},
+        graph=graph,
+        succession=Succession(lambda: graph.vector),
         document=Document.load(
             state.document or b"",
             (*state.changes, *pending),
@@ -83,26 +93,37 @@ def load_core(
         now_ms=now_ms,
         random=random,
     )
-    return _restore_graph(core, state)
+    return _restore_graph(core, state, is_elsewhere=is_elsewhere)
 
 
-def _restore_graph(core: Core, state: WalletState) -> Loaded:
+def _restore_graph(core: Core, state: WalletState, *, is_elsewhere: bool) -> Loaded:
     """Give the feed graph what counted."""
     unopened: list[Verified[Entry]] = []
     excluded: list[bytes] = []
     owners: dict[FeedId, DeviceId] = {}
     for row in core.store.entry_index():
         dep = Dep(row.feed, row.seq, row.entry_id)
-        if row.status is EntryStatus.EXCLUDED:
-            excluded.append(next(core.stored_entries(row.feed, row.seq)))
-            continue
         if row.feed not in owners:
             opening = read_entry(core.store, core.wallet_id, dep).prev
             if isinstance(opening, bytes):
                 raise StoreDamaged("the first entry of a feed is missing from the wallet")
             owners[row.feed] = opening.device
+            core.succession.opened(row.feed, opening)
+            if opening.device == core.device_id:
+                core.own_feeds.add(row.feed)
+        if row.status is EntryStatus.EXCLUDED:
+            excluded.append(next(core.stored_entries(row.feed, row.seq)))
+            continue
         core.graph.restore(dep, owners[row.feed])
         if row.status is EntryStatus.WAITING:
             raw = next(core.stored_entries(row.feed, row.seq))
             unopened.append(verified_entry(core, raw))
-    return Loaded(core=core, state=state, unopened=unopened, excluded=excluded)
+    for feed, (seq, _) in core.graph.vector.items():
+        core.succession.grew(feed, seq)
+    return Loaded(
+        core=core,
+        state=state,
+        unopened=unopened,
+        excluded=excluded,
+        is_elsewhere=is_elsewhere,
+    )

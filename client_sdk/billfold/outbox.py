@@ -11,15 +11,24 @@ Spec: 21-sync.md
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from billfold.core import Core
 from billfold.document import Edit
-from billfold.founding import encode_intents
+from billfold.founding import (
+    COPIED_KEY,
+    NAMED_KEY,
+    PREVIOUS_FEED_KEY,
+    RESTORED_KEY,
+    parse_named,
+    parse_previous,
+)
 from billfold.journal import PushDue
+from billfold.pending import Pending
 from billfold.store import (
     AppendChanges,
+    DeleteMeta,
     DropPending,
     EntryStatus,
     LocalEntry,
@@ -31,18 +40,10 @@ from billfold.store import (
     SetStatus,
 )
 from billfold_protocol import codec, limits
+from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.envelope import Content, Place
 from billfold_protocol.feed import Dep, Entry, Opening, parse_entry
 from billfold_protocol.ids import EntryId, FeedId
-
-NAMED_KEY = "named"
-"""Which heads of other feeds this feed has named in `deps`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    position: int
-    change: bytes
 
 
 @dataclass(slots=True)
@@ -62,27 +63,46 @@ class Outbox:
         core: Core,
         *,
         pending: Sequence[PendingEdit],
-        named: dict[FeedId, int],
-        previous: Dep | None,
+        meta: Mapping[str, bytes],
     ) -> None:
         """Take up where the store left off.
 
         Args:
             core: what the parts of the replica share.
             pending: edits that no entry carries yet.
-            named: the newest sequence number of each other feed that this feed has named.
-            previous: the head of this device's feed before this one, if there was one.
+            meta: the replica's named values.
+
+        Raises:
+            StoreDamaged: a value is not what it should be.
         """
         self._core = core
-        self._pending = deque(_Pending(edit.position, edit.change) for edit in pending)
+        self._pending = deque(map(Pending.read, pending))
         self._position = pending[-1].position if pending else 0
-        self._named = named
-        self._opening = Opening(core.device_id, core.feed_salt, previous)
-        self._unstored: list[tuple[_Pending, Sequence[Edit]]] = []
+        self._named = parse_named(meta.get(NAMED_KEY))
+        """The newest sequence number of each other feed that this feed has named."""
+
+        self._previous = parse_previous(meta.get(PREVIOUS_FEED_KEY))
+        """The head of this device's feed before this one, if there was one."""
+
+        self._is_restored = RESTORED_KEY in meta
+        """Whether that feed may have grown since; then this one is opened when everything that
+        the server holds is here."""
+
+        self._is_copied = COPIED_KEY in meta
+        if self._is_copied:
+            # The person was told when it was found.
+            core.succession.suspect(core.device_id)
+        self._is_vouch_due = False
+        self._unstored: list[Pending] = []
         self._unacked: dict[EntryId, Unacked] = {}
-        for local in core.store.unacked(core.feed):
-            entry = parse_entry(local.raw, core.wallet_id).value
-            self._unacked[entry.id] = Unacked(entry, local.raw)
+        self.recounted: list[Verified[Entry]] = []
+        """Entries of a feed before, which count again since this feed was opened."""
+
+        # What was sealed in a feed before goes first: the present one builds on it.
+        for feed in sorted(core.own_feeds, key=lambda feed: (feed == core.feed, feed)):
+            for local in core.store.unacked(feed):
+                entry = parse_entry(local.raw, core.wallet_id).value
+                self._unacked[entry.id] = Unacked(entry, local.raw)
 
     @property
     def pending_count(self) -> int:
@@ -90,9 +110,9 @@ class Outbox:
         return len(self._pending)
 
     @property
-    def pending_changes(self) -> tuple[bytes, ...]:
-        """The changes that no entry carries yet, in order."""
-        return tuple(edit.change for edit in self._pending)
+    def pending(self) -> tuple[Pending, ...]:
+        """The edits that no entry carries yet, in order."""
+        return tuple(self._pending)
 
     @property
     def unacked_count(self) -> int:
@@ -100,9 +120,41 @@ class Outbox:
         return len(self._unacked)
 
     @property
-    def first_unacked(self) -> Entry | None:
-        """The oldest own entry that the server has not acknowledged."""
-        return next((unacked.entry for unacked in self._unacked.values()), None)
+    def first_unacked(self) -> dict[FeedId, Entry]:
+        """The oldest entry of each own feed that the server has not acknowledged."""
+        first: dict[FeedId, Entry] = {}
+        for unacked in self._unacked.values():
+            first.setdefault(unacked.entry.feed, unacked.entry)
+        return first
+
+    @property
+    def is_opened(self) -> bool:
+        """Whether the present feed has an entry."""
+        return self._core.graph.device_of(self._core.feed) is not None
+
+    @property
+    def base(self) -> Dep | None:
+        """The own entry that the next one continues, in this feed or the one before."""
+        core = self._core
+        head = core.graph.vector.get(core.feed)
+        if head is not None:
+            return Dep(core.feed, *head)
+        if self._is_restored:
+            return core.succession.head_before(core.device_id, self._previous)
+        return self._previous
+
+    @property
+    def is_alarm_due(self) -> bool:
+        """Whether the other devices must be told that a copy of this one is alive.
+
+        By opening a feed when another copy wrote the one before, or by one more entry when another
+        copy followed this feed: either shows it to everybody.
+        """
+        core = self._core
+        if not self.is_opened:
+            return self._is_copied
+        is_followed = core.succession.is_followed(core.feed)
+        return is_followed and core.device_id not in core.succession.copied
 
     @property
     def in_flight_count(self) -> int:
@@ -112,15 +164,23 @@ class Outbox:
     def add(self, change: bytes, edits: Sequence[Edit]) -> None:
         """Take a local change and what it was to do; it goes to the store with the next commit."""
         self._position += 1
-        self._pending.append(_Pending(self._position, change))
-        self._unstored.append((self._pending[-1], edits))
+        pending = Pending(position=self._position, change=change, intents=edits)
+        self._pending.append(pending)
+        self._unstored.append(pending)
 
     def store_pending(self) -> None:
         """Note the edits that were neither sealed nor stored yet, for the store."""
-        for pending, edits in self._unstored:
-            intents = encode_intents(edits)
-            self._core.write(PutPending(PendingEdit(pending.position, pending.change, intents)))
+        self._core.write(*(PutPending(pending.stored()) for pending in self._unstored))
         self._unstored.clear()
+
+    def express_again(self, pending: Sequence[Pending]) -> None:
+        """Put other changes in the place of those that no entry carries yet."""
+        if self._pending:
+            self._core.write(DropPending(self._pending[-1].position))
+        self._unstored.clear()
+        self._pending = deque(pending)
+        self._position = pending[-1].position if pending else 0
+        self._core.write(*(PutPending(one.stored()) for one in pending))
 
     def seal(self, size_max: int) -> bool:
         """Seal as many pending edits as fit into one entry; False if there is nothing to seal.
@@ -138,14 +198,25 @@ class Outbox:
             last = edit.position
         if not changes:
             return False
-        self._unstored = [item for item in self._unstored if item[0].position > last]
+        self._unstored = [pending for pending in self._unstored if pending.position > last]
         self._append(tuple(changes))
         self._core.write(DropPending(last), AppendChanges(tuple(changes)))
         return True
 
     def vouch(self) -> None:
-        """Append an entry without changes, which names all heads of other feeds."""
-        self._append(())
+        """Append an entry without changes, which names all heads of other feeds.
+
+        A feed of a restored copy is opened later, by `vouch_if_due`.
+        """
+        if self._is_restored:
+            self._is_vouch_due = True
+        else:
+            self._append(())
+
+    def vouch_if_due(self) -> None:
+        """Append an entry without changes, if one is due; all that the server holds is here."""
+        if self._is_vouch_due or self.is_alarm_due:
+            self._append(())
 
     def due(self, room: int) -> None:
         """Note for sending what is not in flight and fits into the credit.
@@ -177,13 +248,19 @@ class Outbox:
 
     def acked(self, ids: Sequence[EntryId]) -> None:
         """Take note that entries are durable on the server."""
-        if [id_ for id_ in ids if self._unacked.pop(id_, None) is not None]:
-            # Acks may come in any order; the store keeps how far all are there.
-            first = self.first_unacked
-            head = self._core.graph.vector[self._core.feed][0]
-            last = head if first is None else first.seq - 1
+        feeds = {
+            unacked.entry.feed
+            for id_ in ids
+            if (unacked := self._unacked.pop(id_, None)) is not None
+        }
+        if not feeds:
+            return
+        # Acks may come in any order; the store keeps how far all are there.
+        first, vector = self.first_unacked, self._core.graph.vector
+        for feed in feeds:
+            last = first[feed].seq - 1 if feed in first else vector[feed][0]
             if last >= 0:
-                self._core.write(MarkAcked(self._core.feed, last))
+                self._core.write(MarkAcked(feed, last))
 
     def lost(self, ids: Sequence[EntryId] | None = None) -> None:
         """Take note that entries must be sent again: some, or with None all of them."""
@@ -196,15 +273,17 @@ class Outbox:
         key = core.epoch_key
         assert key is not None
         head = core.graph.vector.get(core.feed)
+        prev = Opening(core.device_id, core.feed_salt, self.base) if head is None else head[1]
+        previous = prev.previous if isinstance(prev, Opening) else None
         deps = tuple(
             dep
             for dep in core.graph.counted_heads
-            if dep.feed != core.feed and dep.seq > self._named.get(dep.feed, -1)
+            if dep.feed != core.feed and dep.seq > self._named.get(dep.feed, -1) and dep != previous
         )[: limits.DEPS_COUNT_MAX]
         place = Place(
             feed=core.feed,
             seq=0 if head is None else head[0] + 1,
-            prev=self._opening if head is None else head[1],
+            prev=prev,
             deps=deps,
         )
         verified = core.secrets.sealer.seal(
@@ -217,13 +296,17 @@ class Outbox:
         outcome = core.graph.append_own(verified, core.device_id)
         self._unacked[verified.value.id] = Unacked(verified.value, verified.raw)
         # What this device made before it had lost the right to write counts again by this entry.
+        again = [entry for entry in outcome.counted if entry.value.id != verified.value.id]
         core.write(
-            *(
-                SetStatus(entry.value.feed, entry.value.seq, EntryStatus.COUNTED)
-                for entry in outcome.counted
-                if entry.value.id != verified.value.id
-            )
+            *(SetStatus(one.value.feed, one.value.seq, EntryStatus.COUNTED) for one in again)
         )
+        core.note_entry(verified.value)
+        self._is_vouch_due = False
+        if head is None:
+            self.recounted += again
+            self._is_restored = False
+            self._is_copied = False
+            core.write(DeleteMeta(RESTORED_KEY), DeleteMeta(COPIED_KEY))
         core.write(_put(verified.value, verified.raw))
         if deps:
             self._named.update((dep.feed, dep.seq) for dep in deps)

@@ -16,8 +16,11 @@ RESENDS_COUNT_MAX = 16
 RESENT = frozenset({Reason.STALE_EPOCH, Reason.STALE_CHAIN, Reason.NOT_NEXT})
 """Refusals whose cure is on its way: the rotation's entry, or an earlier entry."""
 
-CURABLE = RESENT | {Reason.QUOTA, Reason.RATE, Reason.FULL, Reason.ROLE}
-"""Refusals after which the same entries may be taken later, on the same connection."""
+CURABLE = RESENT | {Reason.QUOTA, Reason.RATE, Reason.FULL, Reason.ROLE, Reason.REVOKED}
+"""Refusals after which the same entries may be taken later, on the same connection.
+
+A removal too: it may not have become durable, on a full disk. One that has ends the subscription.
+"""
 
 
 class Pushing:

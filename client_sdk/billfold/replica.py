@@ -11,17 +11,14 @@ Spec: 21-sync.md
 from collections.abc import Callable, Sequence
 
 from billfold.authoring import Author, Authored
+from billfold.core import cloned_error
 from billfold.document import Change, Document, Edit, MergeKinds
-from billfold.events import DeviceAdded, DeviceRemoved, RecordsChanged, ThisDeviceRemoved, Warned
-from billfold.founding import (
-    PREVIOUS_FEED_KEY,
-    parse_named,
-    parse_previous,
-)
+from billfold.events import RecordsChanged, Warned
+from billfold.footing import Footing
 from billfold.inbox import Inbox
 from billfold.loading import load_core
-from billfold.outbox import NAMED_KEY, Outbox
-from billfold.rebuilding import rebuild_document
+from billfold.membership_news import news_of
+from billfold.outbox import Outbox
 from billfold.store import (
     AppendChanges,
     DeleteMeta,
@@ -38,7 +35,7 @@ from billfold_protocol.errors import (
     NotAuthorised,
     WalletClosed,
 )
-from billfold_protocol.feed import Dep, Vector
+from billfold_protocol.feed import Vector
 from billfold_protocol.ids import (
     DeviceId,
     EntryId,
@@ -47,10 +44,7 @@ from billfold_protocol.ids import (
 from billfold_protocol.key_hierarchy import open_wrap
 from billfold_protocol.membership import (
     Home,
-    Link,
     MembershipState,
-    Revoke,
-    SetRole,
     Target,
 )
 
@@ -89,23 +83,22 @@ class Replica:
         self.core = loaded.core
         self.journal = self.core.journal
         self._meta = dict(state.meta)
-        self._merge_kinds = merge_kinds
         self._saved_size = len(state.document or b"")
         self._appended_size = sum(map(len, state.changes))
         self._outbox = Outbox(
             self.core,
             pending=state.pending,
-            named=parse_named(state.meta.get(NAMED_KEY)),
-            previous=parse_previous(state.meta.get(PREVIOUS_FEED_KEY)),
+            meta=state.meta,
         )
         self._inbox = Inbox(self.core)
         self._inbox.restore(unopened=loaded.unopened, excluded=loaded.excluded)
-        self._is_set_back = self.core.is_reader
-        """Whether the document lacks what this device made and what does not count now."""
-
-        self._is_rebuild_due = False
-        self._settle_cuts()
-        self._rebuild_if_needed()
+        self._footing = Footing(
+            self.core,
+            self._inbox,
+            self._outbox,
+            merge_kinds,
+            is_elsewhere=loaded.is_elsewhere,
+        )
 
     @property
     def wallet_id(self) -> WalletId:
@@ -128,6 +121,16 @@ class Replica:
         return self.core.member is None
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether this replica must be opened anew after the next commit, to write a new feed."""
+        return self._footing.is_leaving
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether local changes may yet be made anew: a restored copy has not caught up."""
+        return not self._outbox.is_opened
+
+    @property
     def unsynced_count(self) -> int:
         """Local edits and entries that the server has not acknowledged."""
         return self._outbox.pending_count + self._outbox.unacked_count
@@ -141,7 +144,8 @@ class Replica:
     def has_due(self) -> bool:
         """Whether there is something that the server has not been sent."""
         outbox = self._outbox
-        return outbox.pending_count > 0 or outbox.unacked_count > outbox.in_flight_count
+        has_unsent = outbox.pending_count > 0 or outbox.unacked_count > outbox.in_flight_count
+        return has_unsent or self.is_leaving or outbox.is_alarm_due
 
     @property
     def waiting_count(self) -> int:
@@ -161,12 +165,11 @@ class Replica:
     def vector_on_server(self) -> Vector:
         """Return the vector without the own entries that the server has not acknowledged."""
         vector = dict(self.core.graph.vector)
-        first = self._outbox.first_unacked
-        if first is not None:
+        for feed, first in self._outbox.first_unacked.items():
             if isinstance(first.prev, bytes):
-                vector[first.feed] = (first.seq - 1, first.prev)
+                vector[feed] = (first.seq - 1, first.prev)
             else:
-                vector.pop(first.feed, None)
+                del vector[feed]
         return vector
 
     def state_hash(self) -> bytes:
@@ -202,8 +205,10 @@ class Replica:
         Raises:
             StoreDamaged: an entry is missing from the store, or damaged.
         """
-        self._rebuild_if_needed()
-        if room is not None and self.core.may_write and self.core.epoch_key is not None:
+        footing = self._footing
+        footing.rebuild_if_needed()
+        if room is not None and footing.may_seal:
+            footing.before_sealing()
             if self._outbox.in_flight_count < IN_FLIGHT_COUNT_MAX:
                 size_max = (
                     limits.ENTRY_PLAINTEXT_SIZE_MAX - 1024
@@ -214,6 +219,7 @@ class Replica:
                 while is_bulk and sealed:
                     sealed = self._outbox.seal(size_max)
             self._outbox.due(room)
+            footing.after_sealing()
         self._outbox.store_pending()
         self._save_if_long()
 
@@ -252,8 +258,17 @@ class Replica:
         self._keys_came()
 
     def receive_entries(self, raws: Sequence[bytes]) -> None:
-        """Take feed entries in any order, known ones too; an own one is thereby acknowledged."""
+        """Take feed entries in any order, known ones too; an own one is thereby acknowledged.
+
+        Raises:
+            DeviceCloned: another copy of this device writes its feed; this one leaves it, and
+                takes the entries when they come again.
+        """
         self._outbox.acked(self._inbox.receive(raws))
+        alien = self._inbox.alien
+        if alien is not None:
+            self._footing.leave_feed(alien)
+            raise cloned_error(self.core.device_id, is_this=True)
 
     def acked(self, ids: Sequence[EntryId]) -> None:
         """Take note that own entries are durable on the server."""
@@ -317,58 +332,13 @@ class Replica:
 
     def _keys_came(self) -> None:
         self._inbox.keys_came()
-        self._settle_cuts()
-
-    def _settle_cuts(self) -> None:
-        """Do what a cut asks of a device that had applied entries beyond it.
-
-        A writer vouches for them; anyone else stops counting them and rebuilds, with the next
-        `prepare`. A device that was itself revoked keeps everything as it is, so that its edits
-        can be exported.
-        """
-        core = self.core
-        self._is_rebuild_due = core.is_reader
-        if not core.may_write:
-            return
-        head = core.graph.vector.get(core.feed)
-        own = () if head is None else core.graph.excluded_under(Dep(core.feed, *head))
-        if self._is_set_back:
-            # The right to write has come back, and with it what was made before it was lost:
-            # the next own entry builds on that, and so does the document from now on.
-            self._is_set_back = False
-            self._inbox.take_back(own)
-            core.document.apply(self._outbox.pending_changes, feed=core.feed)
-        if core.epoch_key is not None and (own or core.graph.cut_off()):
-            self._outbox.vouch()
-
-    def _rebuild_if_needed(self) -> None:
-        """Stop showing what does not count, on a device that may not vouch for it."""
-        core = self.core
-        if not self._is_rebuild_due:
-            return
-        self._is_rebuild_due = False
-        lost = core.graph.cut_off()
-        if not lost and (self._is_set_back or self._outbox.pending_count == 0):
-            return
-        core.document = rebuild_document(core, lost, self._merge_kinds)
-        core.write(ReplaceDocument(core.document.save()))
-        self._is_set_back = True
-        core.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
+        self._footing.settle()
 
     def _tell_membership(self, before: MembershipState, k: int) -> None:
         core = self.core
         entry, after = core.chain.entries[k], core.chain.state_at(k)
-        match entry.payload:
-            case Link(keys=keys):
-                core.tell(DeviceAdded(device=keys.device_id, sponsor=entry.author))
-            case Revoke() | SetRole():
-                for device in before.members.keys() - after.members.keys():
-                    if device == core.device_id:
-                        core.tell(ThisDeviceRemoved())
-                    else:
-                        core.tell(DeviceRemoved(device=device, by=entry.author))
-            case _:
-                pass
+        for event in news_of(entry, before, after, core.device_id):
+            core.tell(event)
 
     def _write_refusal(self) -> BillfoldError:
         if self.core.member is None:

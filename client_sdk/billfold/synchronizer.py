@@ -86,6 +86,7 @@ class Synchronizer:
             send=self._send,
             tell=self._tell_journal,
             fail=self._reload,
+            reopen=self._reopen,
         )
 
     @property
@@ -207,6 +208,14 @@ class Synchronizer:
             StoreError: the store cannot be read; nothing may rest on what is in memory any more.
         """
         self.tell(Warned(error))
+        self._reopen()
+
+    def _reopen(self) -> None:
+        """Open the replica anew from the store, and connect anew.
+
+        Raises:
+            StoreError: the store cannot be read; nothing may rest on what is in memory any more.
+        """
         if self._connection is not None:
             self._outgoing.put_nowait(b"")
         try:

@@ -7,6 +7,7 @@ Spec: 40-wallet-document.md
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +19,9 @@ from billfold.document import (
     Scalar,
 )
 from billfold.editing import EditBlock
-from billfold.founding import NewReplica
+from billfold.founding import HERE_KEY, NewReplica
 from billfold.household import Device, Household
-from billfold.keyring import Unlock
+from billfold.keyring import DeviceToken, Unlock
 from billfold.listening import EventStream
 from billfold.model import wallet_merge_kinds
 from billfold.opening import check_name, create_store, link_store, now_ms, open_store
@@ -28,6 +29,7 @@ from billfold.pairing import Confirm, ShowCode
 from billfold.reading import WalletReading
 from billfold.replica import Replica
 from billfold.reports import Change, Status, SyncReport, status_of
+from billfold.restoring import DeviceTokenStore, check_token, renew_token
 from billfold.servers import SERVER_KEY, Server, encode_server, parse_server
 from billfold.store import WalletStore
 from billfold.synchronizer import Synchronizer
@@ -35,6 +37,7 @@ from billfold.transport import Transport, WebSocketTransport, normalise_address
 from billfold_protocol.errors import (
     InputError,
     LocalProtocolError,
+    StoreError,
 )
 from billfold_protocol.linking import Hello
 
@@ -45,12 +48,17 @@ class Wallet(WalletReading):
     """One open wallet; close it, or use it with `async with`."""
 
     def __init__(
-        self, store: WalletStore, synchronizer: Synchronizer, transport: Transport
+        self,
+        store: WalletStore,
+        synchronizer: Synchronizer,
+        transport: Transport,
+        device_token_store: DeviceTokenStore,
     ) -> None:
         """Take over an open store; `create`, `open` and `link` are the ways to get a wallet."""
         self._store = store
         self._synchronizer = synchronizer
         self._transport = transport
+        self._device_token_store = device_token_store
         self._household = Household(synchronizer, transport)
         self._is_closed = False
 
@@ -64,6 +72,7 @@ class Wallet(WalletReading):
         server: str | None = None,
         token: str | None = None,
         transport: Transport | None = None,
+        device_token_store: DeviceTokenStore | None = None,
     ) -> "Wallet":
         """Make a wallet in a folder that does not exist or is empty.
 
@@ -74,6 +83,8 @@ class Wallet(WalletReading):
             server: where to sync, such as `https://wallet.example.org`; None to stay offline.
             token: what the server's operator gave for registering, if anything.
             transport: how to reach servers; WebSockets if None.
+            device_token_store: where this device keeps what tells it from a restored copy of
+                itself; a file outside the folder if None.
 
         Raises:
             StoreExists: there is a wallet in the folder.
@@ -84,15 +95,32 @@ class Wallet(WalletReading):
         where = None if server is None else Server(address=normalise_address(server), token=token)
         founded = NewReplica.create(secrets.token_bytes, now_ms=now_ms())
         store = await asyncio.to_thread(create_store, Path(path), unlock, founded, where)
-        wallet = await cls._open(store, transport)
+        token_store = device_token_store or DeviceToken(Path(path))
+        wallet = await cls._open(store, transport, token_store)
         await wallet.rename_device(wallet.status().device, name)
         return wallet
 
     @classmethod
     async def open(
-        cls, path: str | Path, *, unlock: Unlock, transport: Transport | None = None
+        cls,
+        path: str | Path,
+        *,
+        unlock: Unlock,
+        transport: Transport | None = None,
+        device_token_store: DeviceTokenStore | None = None,
     ) -> "Wallet":
         """Open the wallet in a folder; it goes online by itself if it has a server.
+
+        A folder that was restored from a copy goes on by itself too, as the same device: it gets
+        what it had sent since, and what it had not sent is sent.
+
+        Args:
+            path: the folder.
+            unlock: how it is unlocked.
+            transport: how to reach servers; WebSockets if None.
+            device_token_store: where this device keeps what tells it from a restored copy of
+                itself; a file outside the folder if None. A phone's application gives storage
+                that is not part of any backup.
 
         Raises:
             StoreMissing: there is no wallet in the folder.
@@ -102,10 +130,10 @@ class Wallet(WalletReading):
             StoreDamaged: its bytes fail their checks.
         """
         store = await asyncio.to_thread(open_store, Path(path), unlock)
-        return await cls._open(store, transport)
+        return await cls._open(store, transport, device_token_store or DeviceToken(Path(path)))
 
     @classmethod
-    async def link(
+    async def link(  # noqa: PLR0913 -- one value for each thing that a person or platform chooses
         cls,
         path: str | Path,
         *,
@@ -115,6 +143,7 @@ class Wallet(WalletReading):
         code: str | None = None,
         show: ShowCode | None = None,
         transport: Transport | None = None,
+        device_token_store: DeviceTokenStore | None = None,
     ) -> "Wallet":
         """Bring a wallet onto this device from one that has it.
 
@@ -126,6 +155,7 @@ class Wallet(WalletReading):
             code: the words that the other device shows.
             show: without a code: shows a QR code's text, which the other device scans.
             transport: how to reach servers; WebSockets if None.
+            device_token_store: as for `open`.
 
         Raises:
             PairingFailed: linking did not succeed; the code is spent.
@@ -138,12 +168,14 @@ class Wallet(WalletReading):
         store = await link_store(
             Path(path), unlock=unlock, server=server, name=name, code=code, show=show, transport=way
         )
-        wallet = await cls._open(store, way)
+        wallet = await cls._open(store, way, device_token_store or DeviceToken(Path(path)))
         await wallet.rename_device(wallet.status().device, name)
         return wallet
 
     @classmethod
-    async def _open(cls, store: WalletStore, transport: Transport | None) -> "Wallet":
+    async def _open(
+        cls, store: WalletStore, transport: Transport | None, token: DeviceTokenStore
+    ) -> "Wallet":
         way = transport or WebSocketTransport()
 
         def load() -> Replica:
@@ -152,12 +184,13 @@ class Wallet(WalletReading):
             )
 
         try:
+            await asyncio.to_thread(check_token, store, token, secrets.token_bytes)
             synchronizer = Synchronizer(store, load, transport=way, random=secrets.token_bytes)
             where = parse_server(synchronizer.replica.meta(SERVER_KEY))
         except BaseException:
             store.close()
             raise
-        wallet = cls(store, synchronizer, way)
+        wallet = cls(store, synchronizer, way, token)
         synchronizer.start()
         if where is not None:
             synchronizer.connect(where)
@@ -185,6 +218,7 @@ class Wallet(WalletReading):
         self._is_closed = True
         try:
             await self._synchronizer.stop()
+            await asyncio.to_thread(self._renew_token)
         finally:
             await self._transport.close()
             self._store.close()
@@ -324,6 +358,13 @@ class Wallet(WalletReading):
             TransportError: the wallet was closed before the server answered.
         """
         await self._household.rotate()
+
+    def _renew_token(self) -> None:
+        """Let copies of the folder that were made until now be known as copies."""
+        current = self._synchronizer.replica.meta(HERE_KEY)
+        # Where that fails, the token of this session still matches.
+        with contextlib.suppress(StoreError):
+            renew_token(self._store, self._device_token_store, secrets.token_bytes, current=current)
 
     @property
     def _replica(self) -> Replica:

@@ -11,7 +11,7 @@ import pytest
 
 from billfold import Wallet
 from billfold.founding import FORMAT_KEY
-from billfold.keyring import open_key
+from billfold.keyring import DeviceToken, open_key
 from billfold.model import wallet_merge_kinds
 from billfold.replica import Replica
 from billfold.store import PutMeta, SqlCipherStore, WalletLock
@@ -48,7 +48,7 @@ def open_faulty(folder: Path) -> tuple[Wallet, FaultyWalletStore]:
         )
 
     synchronizer = Synchronizer(store, load, transport=transport, random=secrets.token_bytes)
-    wallet = Wallet(store, synchronizer, transport)
+    wallet = Wallet(store, synchronizer, transport, DeviceToken(folder))
     synchronizer.start()
     return wallet, store
 

@@ -110,6 +110,8 @@ class World:
             (6, lambda: self._race_a_removal(device)),
             (3, lambda: device.propose(lambda author: author.rotate())),
             (4, lambda: self._set_role(device)),
+            (4, lambda: self._back_up(device)),
+            (5, device.restore),
         ]
         weights = [weight for weight, _ in actions]
         self.random.choices([action for _, action in actions], weights)[0]()
@@ -141,6 +143,15 @@ class World:
     def _back_online(self, device: SimulatedDevice) -> None:
         if device.is_up and not device.replica.is_removed:
             device.go_online()
+
+    def _back_up(self, device: SimulatedDevice) -> None:
+        """Copy a device, often just when it has made an edit that nobody else has."""
+        if self.random.random() < 0.3:
+            device.go_offline()
+        added = random_record_id(self.random.randbytes(16))
+        device.edit([FieldEdit(added, "type", "login")])
+        self.clock.run_for(self.random.choice((0.0, 0.05, 0.5)))
+        device.back_up()
 
     def _partition(self) -> None:
         """Take some devices away from the server, or bring all back."""

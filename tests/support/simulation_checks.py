@@ -124,6 +124,10 @@ def _check_edits(remaining: Iterable["SimulatedDevice"]) -> None:
         if isinstance(entry.payload, SetRole) and not entry.payload.role.can_write:
             lost_at[entry.payload.device] = k
     for author in devices:
+        if author.device_id not in lost_at:
+            for device in devices:
+                missing = author.revived_records - set(device.replica.document.record_ids())
+                assert not missing, (author, device, "what a backup alone held is missing")
         for returned in author.returned:
             if returned.k < lost_at.get(author.device_id, -1):
                 continue

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from billfold.authoring import Author, Authored
 from billfold.committer import BULK_PENDING_COUNT, Sends
 from billfold.conversation import Conversation
-from billfold.document import Edit, base_merge_kinds
+from billfold.document import Edit, FieldEdit, base_merge_kinds, hash_of
 from billfold.events import Event, Warned
 from billfold.founding import NewReplica
+from billfold.pending import Pending
 from billfold.proposals import Proposals
 from billfold.replica import Replica
+from billfold.restoring import check_token
 from billfold.store import MemoryStore, Write
 from billfold.synchronizer import REFUSED_RETRY_S
 from billfold_protocol.errors import (
@@ -29,6 +31,7 @@ from billfold_protocol.errors import (
     TransportError,
     VerificationError,
 )
+from tests.support.device_tokens import MemoryToken
 from tests.support.seeded_bytes import SeededBytes
 from tests.support.simulation_clock import Clock, Weather
 from tests.support.simulation_server import ADDRESS, Link, SimulatedServer
@@ -41,6 +44,24 @@ class Returned:
     hash: bytes
     k: int
     """Length of the chain when it was made."""
+
+    records: frozenset[str]
+    """The records that it made."""
+
+    is_provisional: bool
+    """Whether it may since have been made anew, and so have another hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A copy of a device's store, and what had returned by then."""
+
+    store: MemoryStore
+    returned: tuple[Returned, ...]
+    """Edits that an entry carried."""
+
+    records: frozenset[str]
+    """Records of edits that no entry carried, and of those that were made anew before."""
 
 
 Done = Callable[[BaseException | None], None]
@@ -63,6 +84,10 @@ class SimulatedDevice:
         self.device_id = founded.secrets.device_id
         self.secrets = founded.secrets
         self.returned: list[Returned] = []
+        self.revived_records: set[str] = set()
+        """Records of edits that only the backup held from which this device was restored, or that
+        were made before it had caught up."""
+
         self.complaints: list[BillfoldError] = []
         """Errors that no honest server and no honest device give a reason for."""
 
@@ -81,6 +106,8 @@ class SimulatedDevice:
         self._proposed: list[tuple[asyncio.Future[None], Done]] = []
         self.store = MemoryStore()
         self.store.commit(founded.writes())
+        self._token = MemoryToken()
+        self._backup: Backup | None = None
         self._load()
         self.dial()
 
@@ -96,7 +123,8 @@ class SimulatedDevice:
         except (AccessError, InputError):
             return
         if change is not None:
-            self._made.append(Returned(change.hash, self.replica.state.k))
+            k, is_provisional = self.replica.state.k, self.replica.is_provisional
+            self._made.append(Returned(change.hash, k, records_made(edits), is_provisional))
         self._wake()
 
     def propose(self, make: Callable[[Author], Authored], done: Done = lambda _: None) -> None:
@@ -109,15 +137,42 @@ class SimulatedDevice:
         """End the process; a commit on its way arrives or does not."""
         if not self.is_up:
             return
+        on_disk = self._on_disk
+        self._end()
+        if on_disk is not None and self._weather.random.random() < 0.5:
+            self.store.commit(on_disk)
+        self._clock.after(self._weather.pause_s(), self._restart)
+
+    def _end(self) -> None:
         self.is_up = False
         self._life += 1
         self._drop_link()
-        if self._on_disk is not None and self._weather.random.random() < 0.5:
-            self.store.commit(self._on_disk)
         self._on_disk = None
         self._made.clear()
         self._proposed.clear()
         self._is_woken = self._is_running = self._is_dialling = False
+
+    def back_up(self) -> None:
+        """Copy the store as it is now, while the device goes on."""
+        if not self.is_up:
+            return
+        store = self.store.copied()
+        pending = [Pending.read(edit) for edit in store.load().pending]
+        waiting = {hash_of(edit.change) for edit in pending}
+        made = frozenset().union(*(records_made(one.edits()) for one in pending))
+        returned = tuple(one for one in self.returned if one.hash not in waiting)
+        self._backup = Backup(store, returned, made | self.revived_records)
+
+    def restore(self) -> None:
+        """Lose the device, and begin again on another one with the backup."""
+        backup = self._backup
+        if backup is None or not self.is_up:
+            return
+        self._end()
+        self.store = backup.store.copied()
+        self._token = MemoryToken()
+        self.returned = list(backup.returned)
+        self.revived_records = set(backup.records)
         self._clock.after(self._weather.pause_s(), self._restart)
 
     def drop(self) -> None:
@@ -186,6 +241,7 @@ class SimulatedDevice:
             self._wake()
 
     def _load(self) -> None:
+        check_token(self.store, self._token, self._bytes)
         self.replica = self._make_replica()
         self.proposals = Proposals(lambda: self.replica)
 
@@ -263,19 +319,26 @@ class SimulatedDevice:
         self._on_disk = None
         if self._weather.happens(0.01):
             # The disk is full: nothing of this was kept.
-            made += self._made
-            self._made = []
-            self.replica = self._make_replica()
-            for returned in made:
-                assert not self.replica.document.has_change(returned.hash), "a lost edit stayed"
-            self.drop()
-            self._go_on()
+            self._open_anew([*made, *self._made])
             return
         self.store.commit(writes)
+        if self.replica.is_leaving:
+            self._note_returned(made)
+            self._open_anew(self._made)
+            return
         self._committed(made, sends)
 
+    def _open_anew(self, lost: Sequence[Returned]) -> None:
+        """Make the replica what the store holds."""
+        self._made = []
+        self.replica = self._make_replica()
+        for returned in lost:
+            assert not self.replica.document.has_change(returned.hash), "a lost edit stayed"
+        self.drop()
+        self._go_on()
+
     def _committed(self, made: list[Returned], sends: Sends) -> None:
-        self.returned.extend(made)
+        self._note_returned(made)
         if sends:
             if self._conversation is not None and self._conversation is self._addressee:
                 self._conversation.send_due(sends)
@@ -283,6 +346,13 @@ class SimulatedDevice:
             else:
                 self.replica.resend()
         self._go_on()
+
+    def _note_returned(self, made: Sequence[Returned]) -> None:
+        for returned in made:
+            if returned.is_provisional:
+                self.revived_records |= returned.records
+            else:
+                self.returned.append(returned)
 
     def _go_on(self) -> None:
         self._is_running = False
@@ -317,3 +387,9 @@ class SimulatedDevice:
         for proposed in [item for item in self._proposed if item[0].done()]:
             self._proposed.remove(proposed)
             proposed[1](proposed[0].exception())
+
+
+def records_made(edits: Sequence[Edit]) -> frozenset[str]:
+    """Return the records that edits make for certain."""
+    made = (edit for edit in edits if isinstance(edit, FieldEdit) and edit.field == "type")
+    return frozenset(edit.record for edit in made)

@@ -54,6 +54,7 @@ class Scene:
             send=self._send,
             tell=self.replica.journal.events.clear,
             fail=self._fail,
+            reopen=lambda: self.happened.append("reopened"),
         )
 
     def _send(self, sends: Sends) -> None:

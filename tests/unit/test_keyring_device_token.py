@@ -109,14 +109,14 @@ def test_tokens_are_private_and_marked_to_be_left_out_of_backups(
     assert list(wallet.iterdir()) == []
 
 
-def test_the_default_place_follows_the_users_cache_directory(
+def test_the_default_place_follows_the_users_state_directory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
-    assert default_token_directory() == tmp_path / "caches" / "billfold" / "device-tokens"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert default_token_directory() == tmp_path / ".cache" / "billfold" / "device-tokens"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert default_token_directory() == tmp_path / ".cache" / "billfold" / "device-tokens"
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert default_token_directory() == tmp_path / "state" / "billfold" / "device-tokens"
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    assert default_token_directory() == tmp_path / ".local" / "state" / "billfold" / "device-tokens"
+    monkeypatch.delenv("XDG_STATE_HOME")
+    assert default_token_directory() == tmp_path / ".local" / "state" / "billfold" / "device-tokens"

@@ -5,6 +5,7 @@
 Spec: 40-wallet-document.md
 """
 
+from billfold.document.changes import change_actor, hash_of
 from billfold.document.document import Applied, Change, Document
 from billfold.document.edits import (
     Edit,
@@ -45,6 +46,8 @@ __all__ = [
     "Trash",
     "Value",
     "base_merge_kinds",
+    "change_actor",
+    "hash_of",
     "random_record_id",
     "record_id",
 ]

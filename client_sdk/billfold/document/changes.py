@@ -132,6 +132,14 @@ def parse_header(raw: bytes) -> Header:
     return _read_header(*_unframe(raw, CHANGE_SIZE_MAX))[0]
 
 
+def change_actor(raw: bytes) -> bytes | None:
+    """Return the feed that a change was made in: 16 bytes; None if the bytes are no change."""
+    try:
+        return parse_header(raw).actor
+    except (Malformed, LimitExceeded):
+        return None
+
+
 def deflated(raw: bytes) -> bytes:
     """Return a change in its shorter form; the library deflates only long ones.
 

@@ -1,9 +1,9 @@
 """A random token outside the wallet's directory, by which a restored copy of a wallet shows itself.
 
-The database keeps the hash of a 16-byte token, and the token itself lies where backups do not
-look. It is renewed each time the wallet opens, so that a database put back from an earlier day
-does not match either, even on the same computer. Losing the token is safe: the device opens a new
-feed.
+The database keeps the hash of a 16-byte token, and the token itself lies where backups should not
+look. It is renewed each time the wallet opens and closes, so that a database put back from an
+earlier day does not match either, even on the same computer. Losing the token is safe: the device
+opens a new feed. A copy of the whole computer has the token too; it shows when two copies write.
 
 Spec: 15-feeds.md
 """
@@ -20,14 +20,14 @@ from billfold.store.private_files import (
     read_private_file,
     write_private_file,
 )
-from billfold_protocol.errors import StoreDamaged, StoreMissing
+from billfold_protocol.errors import StoreDamaged, StoreError, StoreMissing
 
 TOKEN_SIZE = 16
 
 _HASH_LABEL = b"billfold/v1/hash/device-token"
 _TOKENS_COUNT_MAX = 2
 
-# Backup programs leave directories with this file out (Cache Directory Tagging Specification).
+# Many backup programs leave directories with this file out (Cache Directory Tagging).
 _TAG_NAME = "CACHEDIR.TAG"
 _TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n"
 
@@ -45,7 +45,7 @@ class DeviceToken:
 
         Args:
             wallet_directory: a copy elsewhere has another token, and so none.
-            token_directory: where tokens lie, by default the user's cache directory; a phone's
+            token_directory: where tokens lie, by default the user's state directory; a phone's
                 application gives its own directory that backups leave out.
         """
         place = hashlib.sha256(os.fsencode(wallet_directory.resolve())).hexdigest()
@@ -107,14 +107,25 @@ class DeviceToken:
 
 
 def default_token_directory() -> Path:
-    """Return the directory for tokens: below the user's caches, which backups leave out."""
+    """Return the directory for tokens: where state lies that is not worth a backup.
+
+    Raises:
+        StoreError: this user has no home directory.
+    """
+    try:
+        return _state_directory() / "billfold" / "device-tokens"
+    except RuntimeError as error:
+        raise StoreError(
+            "This user has no home directory: name a directory in XDG_STATE_HOME."
+        ) from error
+
+
+def _state_directory() -> Path:
     if sys.platform == "darwin":
-        caches = Path.home() / "Library" / "Caches"
-    else:
-        # XDG Base Directory Specification: a relative path there is to be ignored.
-        named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        caches = named if named.is_absolute() else Path.home() / ".cache"
-    return caches / "billfold" / "device-tokens"
+        return Path.home() / "Library" / "Caches"
+    # XDG Base Directory Specification: a relative path there is to be ignored.
+    named = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return named if named.is_absolute() else Path.home() / ".local" / "state"
 
 
 def _hash(token: bytes) -> bytes:

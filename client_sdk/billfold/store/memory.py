@@ -5,6 +5,7 @@ Spec: 40-wallet-document.md
 
 import threading
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 from billfold.store.interface import (
@@ -61,6 +62,13 @@ class MemoryStore:
         store = MemoryStore(size_max=self._size_max)
         store._tables = self._tables
         return store
+
+    def copied(self) -> "MemoryStore":
+        """Return a store over a copy of the tables, as a backup has it; this one goes on."""
+        with self._lock:
+            store = MemoryStore(size_max=self._size_max)
+            store._tables = deepcopy(self._tables)
+            return store
 
     def load(self) -> WalletState:
         """Return all but the entries.

@@ -1,0 +1,140 @@
+"""The footing on which a replica writes: what it does when cuts, its rights or its feed change.
+
+    writer ──loses the right──► reader: rebuilt without what does not count
+       ▲                           │
+       └───────right comes back────┘ what was made before is shown and vouched for
+
+    own feed ──another copy writes it──► leaving ──store opened anew──► new feed, opened as an alarm
+    own feed ──store restored──────────► new feed, opened once caught up
+
+Spec: 15-feeds.md
+"""
+
+from billfold.core import Core
+from billfold.document import MergeKinds
+from billfold.events import RecordsChanged
+from billfold.inbox import Inbox
+from billfold.outbox import Outbox
+from billfold.rebuilding import rebuild_document
+from billfold.reexpressing import drop_what_came, express_again
+from billfold.restoring import leave_feed
+from billfold.store import ReplaceDocument
+from billfold_protocol.feed import FEED_SALT_SIZE, Dep, Entry
+
+
+class Footing:
+    """What one replica may write, and in which feed."""
+
+    def __init__(
+        self,
+        core: Core,
+        inbox: Inbox,
+        outbox: Outbox,
+        merge_kinds: MergeKinds,
+        *,
+        is_elsewhere: bool,
+    ) -> None:
+        """Begin, and do what the store left to be done.
+
+        Args:
+            core: what the parts of the replica share.
+            inbox: its receiving side.
+            outbox: its sending side.
+            merge_kinds: how fields merge.
+            is_elsewhere: whether what waits in the outbox was made in another feed.
+        """
+        self._core, self._inbox, self._outbox = core, inbox, outbox
+        self._merge_kinds = merge_kinds
+        self._is_elsewhere = is_elsewhere
+        self._is_set_back = core.is_reader
+        """Whether the document lacks what this device made and what does not count now."""
+
+        self._is_rebuild_due = False
+        self.is_leaving = False
+        """Whether another copy of this device writes its feed: the replica opens anew after the
+        next commit, with a feed of its own."""
+
+        self.settle()
+        self.rebuild_if_needed()
+        self._express_again_if_needed()
+
+    def settle(self) -> None:
+        """Do what a cut asks of a device that had applied entries beyond it.
+
+        A writer vouches for them; anyone else stops counting them and rebuilds, with the next
+        `rebuild_if_needed`. A device that was itself revoked keeps everything as it is, so that
+        its edits can be exported.
+        """
+        core = self._core
+        self._is_rebuild_due = core.is_reader
+        if not core.may_write:
+            return
+        base = self._outbox.base
+        own = () if base is None else core.graph.excluded_under(base)
+        if self._is_set_back:
+            # The right to write has come back, and with it what was made before it was lost:
+            # the next own entry builds on that, and so does the document from now on.
+            self._is_set_back = False
+            self._inbox.take_back(own)
+            if not self._is_elsewhere:
+                pending = [edit.change for edit in self._outbox.pending]
+                core.document.apply(pending, feed=core.feed)
+            self._express_again_if_needed()
+        if core.epoch_key is not None and (own or core.graph.cut_off()):
+            self._outbox.vouch()
+
+    def rebuild_if_needed(self) -> None:
+        """Stop showing what does not count, on a device that may not vouch for it."""
+        core = self._core
+        if not self._is_rebuild_due:
+            return
+        self._is_rebuild_due = False
+        lost = core.graph.cut_off()
+        if not lost and (self._is_set_back or self._outbox.pending_count == 0):
+            return
+        core.document = rebuild_document(core, lost, self._merge_kinds)
+        core.write(ReplaceDocument(core.document.save()))
+        self._is_set_back = True
+        core.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
+
+    @property
+    def may_seal(self) -> bool:
+        """Whether entries may be sealed in the present feed."""
+        core = self._core
+        return core.may_write and core.epoch_key is not None and not self.is_leaving
+
+    def before_sealing(self) -> None:
+        """Do what comes before other entries, now that all that the server holds is here.
+
+        No commit may be under way.
+
+        Raises:
+            StoreDamaged: stored bytes fail their checks.
+        """
+        if not self._outbox.is_opened:
+            drop_what_came(self._core, self._outbox, self._merge_kinds)
+        self._outbox.vouch_if_due()
+
+    def after_sealing(self) -> None:
+        """Show what counts again since the present feed was opened on top of it."""
+        recounted = self._outbox.recounted
+        if recounted:
+            self._outbox.recounted = []
+            self._inbox.take_back(recounted)
+
+    def leave_feed(self, alien: Entry) -> None:
+        """Note that the next opening goes on in a new feed, which follows what was still ours."""
+        if self.is_leaving:
+            return
+        self.is_leaving = True
+        core, base = self._core, self._outbox.base
+        if base is not None and base.feed == core.feed and base.seq >= alien.seq:
+            before = alien.prev
+            base = Dep(core.feed, alien.seq - 1, before) if isinstance(before, bytes) else None
+        core.write(*leave_feed(core.random(FEED_SALT_SIZE), base))
+
+    def _express_again_if_needed(self) -> None:
+        """Make what waits in the outbox anew, if it was made in another feed."""
+        if self._is_elsewhere and self._core.may_write:
+            self._is_elsewhere = False
+            express_again(self._core, self._outbox)
