@@ -24,6 +24,7 @@ from billfold_protocol.errors import (
     StoreFull,
     UpdateNeeded,
 )
+from tests.support.device_tokens import MemoryToken
 from tests.support.faulty_stores import FaultyWalletStore
 from tests.support.linked_wallets import UNLOCK, Household
 from tests.support.running_server import running_server
@@ -213,9 +214,9 @@ async def test_a_wallet_of_a_newer_version_is_left_alone(tmp_path: Path) -> None
 
 
 async def test_damaged_files_give_a_typed_error_or_the_very_same_wallet(tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
+    whole, token = tmp_path / "whole", MemoryToken()
     await make_wallet(whole)
-    async with await Wallet.open(whole, unlock=UNLOCK) as wallet:
+    async with await Wallet.open(whole, unlock=UNLOCK, device_token_store=token) as wallet:
         for number in range(20):
             async with wallet.edit() as edit:
                 edit.add("login", title=f"record {number}", notes="text " * 40)
@@ -235,7 +236,8 @@ async def test_damaged_files_give_a_typed_error_or_the_very_same_wallet(tmp_path
             data[position] ^= 1 << random.randrange(8)
         path.write_bytes(data)
         try:
-            async with await Wallet.open(damaged, unlock=UNLOCK) as wallet:
+            here = token.copied()
+            async with await Wallet.open(damaged, unlock=UNLOCK, device_token_store=here) as wallet:
                 assert wallet.status().state_hash == expected, (path.name, position)
         except BillfoldError:
             refused_count += 1
