@@ -261,11 +261,12 @@ class Relay:
                 entries_count=max(0, wallet.durable_n - n),
             )
         )
-        self._delivery.send_members(peer, wallet, message.k + 1)
+        from_k = wallet.first_missing_k(message.k, message.head)
+        self._delivery.send_members(peer, wallet, from_k)
         if message.device not in wallet.durable_state.members:
             self._delivery.end_with(peer, wallet_id, Reason.REVOKED)
             return
-        wraps = self._store.read_wraps(wallet_id, message.device, after_k=message.k)
+        wraps = self._store.read_wraps(wallet_id, message.device, after_k=from_k - 1)
         self._delivery.send_wraps(peer, wallet_id, wraps)
         self._delivery.send_beacons(peer, wallet, message.device)
         self._delivery.hub.join(

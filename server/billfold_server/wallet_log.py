@@ -14,7 +14,7 @@ from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Signed
 from billfold_protocol.errors import BillfoldError, ChainFork
 from billfold_protocol.feed import Entry, Opening, Reason, Vector, verify_entry
-from billfold_protocol.ids import DeviceId, EntryId, FeedId, WalletId
+from billfold_protocol.ids import ChainHead, DeviceId, EntryId, FeedId, WalletId
 from billfold_protocol.membership import (
     DeviceKeys,
     MembershipChain,
@@ -158,6 +158,13 @@ class ActiveWallet:
             self._staged_ids.pop((entry.feed, entry.seq), None)
             self.durable_n = entry.n
             self.durable_vector[entry.feed] = (entry.seq, entry.entry_id)
+
+    def first_missing_k(self, k: int, head: ChainHead) -> int:
+        """Return the index from which on a peer that stops at this state is sent the chain.
+
+        That is from its beginning where the state is unknown here: the peer sees the fork itself.
+        """
+        return 0 if k < 0 else self.chain.continuation_of(k, head) or 0
 
     def settle_member(self, k: int) -> None:
         """Take note that a membership entry is durable."""

@@ -146,30 +146,7 @@ def _refusals() -> Iterable[Vector]:
     ):
         raw = main.signed(author, payload)
         yield _vector(f"merge-{name}", length, raw, expect, comment)
-    yield from _wrong_side(main, other)
     yield from _shapes(main, good)
-
-
-def _wrong_side(main: Wallet, other: Wallet) -> Iterable[Vector]:
-    """Yield a merge on the shorter branch: here it parts from the main one one entry later."""
-    base = story.until(main, _FORK_LENGTH + 1)
-    base.devices.update(main.devices)
-    twin = replace(story.until(base, _FORK_LENGTH), name="parted twin")
-    for index in range(2):
-        twin.add(_PHONE, Home(server=story.server(f"twin {index}")))
-    key_of_other = other.keys[other.chain.state_at(0).epoch.id]
-    rotation = base.rotation(_LAPTOP, base.state.members)
-    merge = Merge(
-        branch=tuple(twin.chain.raws[_FORK_LENGTH:]),
-        rotation=rotation,
-        other_back_link=seal_back_link(
-            EpochKey(secret("any key")), twin.state, key_of_other, secret("any nonce", 24)
-        ),
-        home=base.state.home,
-    )
-    raw = base.signed(_LAPTOP, merge)
-    comment = "it stands on the shorter branch"
-    yield _vector("merge-on-shorter", _FORK_LENGTH + 1, raw, "WrongContext", comment)
 
 
 def _shapes(main: Wallet, good: Merge) -> Iterable[Vector]:

@@ -3,6 +3,7 @@ from pathlib import Path
 from billfold_protocol import limits
 from billfold_protocol.client_session import Accepted, Acked, ChainGrew, Refused
 from billfold_protocol.feed import Beacon, Checkpoint, Reason, vector_hash
+from billfold_protocol.membership import Role
 from billfold_protocol.messages import (
     Append,
     CaughtUp,
@@ -295,3 +296,39 @@ async def test_what_one_server_took_another_start_on_its_store_still_has(tmp_pat
         second = wallet.seal(wallet.owner, feed, b"two")
         await client.push(wallet, [second])
         assert (await client.until(Acked)).ack.n == 2
+
+
+async def test_a_device_is_sent_the_chain_from_where_its_own_parted(tmp_path: Path) -> None:
+    wallet = TestWallet()
+    phone = wallet.link(TestDevice("phone"), role=Role.OWNER)
+    async with (
+        running_server(settings(f"sqlite:{tmp_path / 'log.db'}")) as server,
+        SyncClient(server.addresses[0]) as client,
+    ):
+        await client.join(wallet)
+        fork = wallet.state
+        lost = wallet.fork("lost")
+        lost.rotate(phone)
+        raw = wallet.rotate()
+        for brought in (raw, wallet.merge(lost)):
+            k = wallet.chain.raws.index(brought)
+            wraps = tuple((k, to, wrap) for (at, to), wrap in wallet.wraps.items() if at == k)
+            await client.send(Append(wallet_id=wallet.chain.wallet_id, entry=brought, wraps=wraps))
+            await client.until(ChainGrew)
+        for state, first_k in (
+            (fork, fork.k + 1),
+            (lost.state, fork.k + 1),
+            (wallet.chain.state_at(fork.k + 1), fork.k + 2),
+        ):
+            async with SyncClient(server.addresses[0]) as phone_client:
+                await phone_client.subscribe(wallet, phone, after=state)
+                members = await phone_client.until(Members)
+                assert (members.k, members.entries[-1]) == (first_k, wallet.chain.raws[-1])
+                assert (wallet.state.k, phone.id) in {
+                    (k, device) for k, device, _ in (await phone_client.until(Wraps)).wraps
+                }
+        stranger = lost.fork("another")
+        stranger.rotate(phone)
+        async with SyncClient(server.addresses[0]) as phone_client:
+            await phone_client.subscribe(wallet, phone, after=stranger.state)
+            assert (await phone_client.until(Members)).k == 0

@@ -22,7 +22,7 @@ from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.errors import TransportError
 from billfold_protocol.feed import Entry, Vector, parse_entry
 from billfold_protocol.ids import ChainHead, EntryId, ServerKey, WalletId
-from billfold_protocol.membership import Home, ServerAddress
+from billfold_protocol.membership import Home, MembershipState, ServerAddress
 from billfold_protocol.messages import (
     CaughtUp,
     ClientMessage,
@@ -150,9 +150,10 @@ class SyncClient:
         n: int | None = None,
         vector: Vector | None = None,
         key_of: TestDevice | None = None,
+        after: MembershipState | None = None,
     ) -> None:
-        """Ask for a wallet from `create` on; `key_of` signs in place of the device."""
-        frame = self.subscription(wallet, device, n=n, vector=vector, key_of=key_of)
+        """Ask for a wallet, from `create` on or after a state; `key_of` signs for the device."""
+        frame = self.subscription(wallet, device, n=n, vector=vector, key_of=key_of, after=after)
         await self.socket.send_bytes(frame)
 
     def subscription(
@@ -163,6 +164,7 @@ class SyncClient:
         n: int | None = None,
         vector: Vector | None = None,
         key_of: TestDevice | None = None,
+        after: MembershipState | None = None,
     ) -> bytes:
         """Return what `subscribe` sends; the answer may come from now on."""
         author = device or wallet.owner
@@ -171,8 +173,8 @@ class SyncClient:
             wallet_id=wallet.chain.wallet_id,
             device=author.id,
             client_nonce=author.random(32),
-            k=-1,
-            head=ChainHead(bytes(16)),
+            k=-1 if after is None else after.k,
+            head=ChainHead(bytes(16)) if after is None else after.head,
             cursor=cursor,
             vector=vector,
         )

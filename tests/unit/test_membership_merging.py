@@ -273,17 +273,29 @@ def test_a_recovery_member_may_merge() -> None:
     assert wallet.state.members.keys() == {wallet.owner.id, words.id}
 
 
-def test_a_merge_stands_on_the_longer_branch(parted: Parted) -> None:
-    merge, _, _ = parted.other.merging(_forked(parted))
-    with pytest.raises(WrongContext):
-        parted.other.append(parted.other.owner, merge)
-
-
-def _forked(parted: Parted) -> TestWallet:
-    """Make both branches real, the main one longer, and return it."""
+def test_a_merge_may_stand_on_either_branch(parted: Parted) -> None:
     parted.other.rotate()
     lengthen(parted.main, parted.other)
-    return parted.main
+    held = MembershipChain.load(parted.main.chain.raws)
+    parted.other.merge(parted.main)
+    fork_k = 3
+    replaced = held.replaced(parted.other.chain.raws[fork_k + 1 :])
+    assert replaced.state == parted.other.state
+    assert replaced.state.k <= held.state.k
+
+
+def test_one_who_stops_anywhere_is_told_where_to_go_on(parted: Parted) -> None:
+    parted.other.rotate()
+    lengthen(parted.main, parted.other)
+    main_k, side = parted.main.state.k, parted.other.state
+    unmerged = parted.main.chain.continuation_of(side.k, side.head)
+    chain = parted.merged().chain
+    fork_k = 3
+    assert unmerged is None
+    assert chain.continuation_of(side.k, side.head) == fork_k + 1
+    assert chain.continuation_of(main_k, chain.state_at(main_k).head) == main_k + 1
+    assert chain.continuation_of(chain.state.k, chain.state.head) == len(chain)
+    assert chain.continuation_of(-1, chain.state.head) is None
 
 
 def test_merges_inside_merges_are_bounded(parted: Parted, monkeypatch: pytest.MonkeyPatch) -> None:

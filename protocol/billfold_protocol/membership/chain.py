@@ -21,7 +21,7 @@ from billfold_protocol.errors import (
 )
 from billfold_protocol.ids import ChainHead, DeviceId, EpochId, WalletId
 from billfold_protocol.membership.entries import membership_hash, parse
-from billfold_protocol.membership.merging import Branches, comes_first, merge_states
+from billfold_protocol.membership.merging import Branches, merge_states
 from billfold_protocol.membership.records import (
     DeviceKeys,
     Link,
@@ -130,6 +130,24 @@ class MembershipChain:
         found = (branch.look_up(k, head) for branch in self._branches.values())
         return next((state for state in found if state is not None), None)
 
+    def holds(self, state: MembershipState) -> bool:
+        """Whether a state is one of this chain's or of a branch that it merged."""
+        return self.look_up(state.k, state.head) is not None
+
+    def continuation_of(self, k: int, head: ChainHead) -> int | None:
+        """Return the index of the first entry that one who stops at this state lacks.
+
+        None if the state is neither on this chain nor on a branch that it merged.
+        """
+        if 0 <= k < len(self) and self._states[k].head == head:
+            return k + 1
+        for merge_k, branch in sorted(self._branches.items()):
+            if branch.look_up(k, head) is not None:
+                payload = self._entries[merge_k].payload
+                assert isinstance(payload, Merge)
+                return len(branch) - len(payload.branch)
+        return None
+
     def append(self, raw: bytes) -> MembershipState | None:
         """Verify and append one entry; None if it is held already.
 
@@ -173,7 +191,7 @@ class MembershipChain:
         chain = self._until(first.k, depth=self._depth)
         for raw in raws:
             chain.append(raw)
-        if chain.look_up(self.state.k, self.state.head) is None:
+        if not chain.holds(self.state):
             raise ChainFork("the membership entries leave out some that this device holds")
         return chain
 
@@ -224,7 +242,7 @@ class MembershipChain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Divergence:
-    """Two chains of one wallet that part: which one a merge stands on, and what it carries."""
+    """Two chains of one wallet that part: the one a merge is to stand on, and the other."""
 
     main: MembershipChain
     other: MembershipChain
@@ -236,20 +254,19 @@ class Divergence:
         return tuple(self.other.raws[self.branches.fork.k + 1 :])
 
 
-def divergence_of(one: MembershipChain, two: MembershipChain) -> Divergence | None:
-    """Return how two chains part; None if one of them goes on from where the other ends.
+def divergence_of(main: MembershipChain, other: MembershipChain) -> Divergence | None:
+    """Return how two chains part; None if one of them holds the newest entry of the other.
 
     Raises:
         WrongContext: they are chains of different wallets.
     """
-    if one.wallet_id != two.wallet_id:
+    if main.wallet_id != other.wallet_id:
         raise WrongContext("these are the membership chains of different wallets")
-    if one.look_up(two.state.k, two.state.head) or two.look_up(one.state.k, one.state.head):
+    if main.holds(other.state) or other.holds(main.state):
         return None
-    shorter = min(len(one), len(two))
-    k = next(k for k in range(shorter) if one.state_at(k).hash != two.state_at(k).hash)
-    main, other = (one, two) if comes_first(one.state, two.state) else (two, one)
-    branches = Branches(fork=one.state_at(k - 1), main=main.state, other=other.state)
+    shorter = min(len(main), len(other))
+    k = next(k for k in range(shorter) if main.state_at(k).hash != other.state_at(k).hash)
+    branches = Branches(fork=main.state_at(k - 1), main=main.state, other=other.state)
     return Divergence(main=main, other=other, branches=branches)
 
 

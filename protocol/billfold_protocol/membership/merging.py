@@ -1,10 +1,10 @@
 """Two branches of one membership chain made one again by a `merge` entry.
 
-The entry stands on the longer branch and carries the other one whole, so a chain stays one list
+The entry stands on one branch and carries the other one whole, so a chain stays one list
 that proves itself. What either branch took away is gone; what either gave stays, unless it was
 given by a device that the other branch had removed, or the author voids it.
 
-    fork ──► a ──► b ──► c ──► merge[x, y]        the main branch: longer, or of the smaller hash
+    fork ──► a ──► b ──► c ──► merge[x, y]        the main branch is the one it stands on
         └──► x ──► y ·······►
 
 Spec: 13-membership.md
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from billfold_protocol import limits
-from billfold_protocol.errors import LimitExceeded, NotAuthorised, WrongContext
+from billfold_protocol.errors import LimitExceeded, NotAuthorised
 from billfold_protocol.ids import DeviceId
 from billfold_protocol.membership.records import Kind, Merge, Role
 from billfold_protocol.membership.state import (
@@ -42,17 +42,6 @@ class Branches:
     other: MembershipState
     """The newest state of the branch that the merge carries."""
 
-    def check_order(self) -> None:
-        """Check which branch is the main one: there is one way to merge two, not two.
-
-        Raises:
-            WrongContext: the other one is, or they are no two branches.
-        """
-        if not self.fork.k < self.main.k or not self.fork.k < self.other.k:
-            raise WrongContext("a merge needs two branches that part at one entry")
-        if not comes_first(self.main, self.other):
-            raise WrongContext("a merge stands on the longer branch")
-
     def joined_since(self) -> list[DeviceId]:
         """Return the devices that were added on either branch, in the order they joined."""
         added = dict.fromkeys((*self.main.sponsors, *self.other.sponsors))
@@ -62,11 +51,6 @@ class Branches:
         """Whether a device was owner or recovery member at the fork, and is on both branches."""
         states = (self.fork, self.main, self.other)
         return all(_is_entitled(state.members.get(device)) for state in states)
-
-
-def comes_first(state: MembershipState, other: MembershipState) -> bool:
-    """Whether a branch's newest state makes it the main one: longer, or of the smaller hash."""
-    return (-state.k, state.hash) < (-other.k, other.hash)
 
 
 def merge_states(
@@ -81,11 +65,9 @@ def merge_states(
         merge: its payload.
 
     Raises:
-        WrongContext: it stands on the branch that it should carry.
         NotAuthorised: the author may not merge, or not this way.
         LimitExceeded: the wallet would have too many members.
     """
-    branches.check_order()
     if not branches.may_merge(author):
         raise NotAuthorised("only one who may on both branches, and might before, merges them")
     if merge.home not in (branches.main.home, branches.other.home):
