@@ -131,7 +131,6 @@ async def test_fetch_reads_one_feed_from_a_place_on() -> None:
         await client.push(wallet, entries)
         await client.until(Acked)
         wallet_id = wallet.chain.wallet_id
-        await client.until(Entries)
         await client.send(Fetch(wallet_id=wallet_id, feed=feed.id, from_seq=2, count=3))
         answer = await client.until(Entries)
         assert answer.n == 0
