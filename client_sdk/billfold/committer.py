@@ -1,20 +1,26 @@
 """Group commit: everything a replica has noted since the last commit becomes durable together.
 
+    IDLE ──edit, wait, something to push──► ON ITS WAY ──done──► IDLE, or the next one at once
+     └──anything else──► LINGERING ──a moment──►┘
+
 Edits that are made while one commit is on its way to the disk share the next one, so that many
-concurrent edits cost one wait. Nothing is sent before what it rests on is durable. What nobody
-waits for, such as acks and other devices' entries, lingers a little and shares a commit too: until
-then the server has it.
+concurrent edits cost one wait. Nothing is sent, and no edit is told of, before what it rests on is
+durable. What nobody waits for, such as acks and other devices' entries, lingers a little and shares
+a commit too: until then the server has it.
 
 Spec: 21-sync.md
 """
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from billfold.coalescing import edit_all
 from billfold.document import Change, Edit
+from billfold.events import Event
 from billfold.journal import Send
 from billfold.replica import Replica
 from billfold.store import WalletStore
@@ -23,8 +29,19 @@ from billfold_protocol.errors import BillfoldError, LocalProtocolError, StoreErr
 Sends = list[Send]
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What a commit makes possible."""
+
+    replica: Replica
+    waiters: list[asyncio.Future[None]]
+    made: list[tuple[asyncio.Future[Change | None], Change | None]]
+    events: list[Event]
+    sends: Sends
+
+
 class Committer:
-    """One task that makes a replica's journal durable, then hands on what may be sent."""
+    """Makes a replica's journal durable, then hands on what may be sent; on one event loop."""
 
     def __init__(
         self,
@@ -33,7 +50,7 @@ class Committer:
         *,
         room: Callable[[], int | None],
         send: Callable[[Sends], None],
-        tell: Callable[[], None],
+        tell: Callable[[Sequence[Event]], None],
         fail: Callable[[StoreError], None],
         reopen: Callable[[], None],
     ) -> None:
@@ -44,7 +61,7 @@ class Committer:
             replica: returns the replica as it is now.
             room: returns how many bytes may be pushed now, or None.
             send: takes what may be sent.
-            tell: is called when there may be new events.
+            tell: takes what has happened.
             fail: is called when a commit failed; it makes the replica what the store holds.
             reopen: is called when the replica asks to be opened anew from the store.
         """
@@ -56,19 +73,23 @@ class Committer:
         self._fail = fail
         self._reopen = reopen
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="billfold-commit")
-        self._wake = asyncio.Event()
-        self._is_overdue = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Where commits are begun and ended; None before the start and after the end."""
+
+        self._begin_soon: asyncio.Handle | None = None
+        self._begin_later: asyncio.TimerHandle | None = None
+        self._is_on_its_way = False
+        self._is_woken = False
+        """Whether there was a reason to commit while a commit was on its way."""
+
         self._waiters: list[asyncio.Future[None]] = []
         self._edits: list[tuple[list[Edit], asyncio.Future[Change | None]]] = []
         self._answering: list[asyncio.Future[Any]] = []
-        """Who waits for the commit under way."""
-
-        self._task: asyncio.Task[None] | None = None
+        """Who waits for the commit on its way."""
 
     def start(self) -> None:
-        """Start the task."""
-        self._task = asyncio.create_task(self._run())
-        self._task.add_done_callback(self._ended)
+        """Start committing."""
+        self._loop = asyncio.get_running_loop()
 
     async def stop(self) -> None:
         """Commit what is left and stop.
@@ -79,14 +100,19 @@ class Committer:
         try:
             await self.committed()
         finally:
-            if self._task is not None:
-                self._task.cancel()
-                await asyncio.gather(self._task, return_exceptions=True)
+            self._end(None)
             self._executor.shutdown()
 
     def wake(self) -> None:
         """Commit soon."""
-        self._wake.set()
+        if self._loop is None or self._begin_soon is not None:
+            return
+        if self._is_on_its_way:
+            self._is_woken = True
+        elif self._is_urgent():
+            self._begin_soon = self._loop.call_soon(self._begin)
+        elif self._begin_later is None:
+            self._begin_later = self._loop.call_later(LINGER_S, self._begin)
 
     def edit(self, edits: list[Edit]) -> asyncio.Future[Change | None]:
         """Make edits; the future ends when they are durable, with None if nothing differs.
@@ -97,10 +123,9 @@ class Committer:
             AccessError, InputError, LimitExceeded: the edits are not possible.
             StoreError: they could not be made durable, and are undone.
         """
-        self._require_alive()
-        done: asyncio.Future[Change | None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Change | None] = self._alive().create_future()
         self._edits.append((edits, done))
-        self._wake.set()
+        self.wake()
         return done
 
     async def committed(self) -> None:
@@ -109,77 +134,98 @@ class Committer:
         Raises:
             StoreError: it could not be made durable, and is undone.
         """
-        self._require_alive()
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[None] = self._alive().create_future()
         self._waiters.append(waiter)
-        self._wake.set()
+        self.wake()
         await waiter
 
-    def _require_alive(self) -> None:
-        if self._task is None or self._task.done():
+    def _alive(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
             raise LocalProtocolError("the wallet is closed, or failed; open it again")
+        return self._loop
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """Let nobody wait for a task that is no more, whatever ended it."""
-        cause = None if task.cancelled() else task.exception()
+    def _end(self, cause: BaseException | None) -> None:
+        """Let nobody wait for what is no more, whatever ended it."""
+        loop, self._loop = self._loop, None
+        self._cancel_beginning()
         error = LocalProtocolError("the wallet was closed, or failed; open it again")
         error.__cause__ = cause
         self._answering += [*self._waiters, *(done for _, done in self._edits)]
         self._refuse(error)
-        if cause is not None:
-            loop = task.get_loop()
+        if cause is not None and loop is not None:
             loop.call_exception_handler({"message": "committing failed", "exception": cause})
 
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            await self._linger()
-            replica = self._replica()
-            waiters, self._waiters = self._waiters, []
-            self._answering += waiters
-            made = self._make_edits(replica)
-            replica.prepare(room=self._room(), is_bulk=replica.pending_count > BULK_PENDING_COUNT)
-            self._tell()
-            writes = replica.journal.take_writes()
-            sends = replica.journal.take_sends()
-            if writes:
-                try:
-                    await loop.run_in_executor(self._executor, self._store.commit, writes)
-                except StoreError as error:
-                    self._fail(error)
-                    self._refuse(error)
-                    continue
-            if replica.is_leaving:
-                self._reopen()
-            # The server first: what those who wait do next may take long.
-            elif sends:
-                self._send(sends)
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
-            for done, change in made:
-                if not done.done():
-                    done.set_result(change)
-            self._answering.clear()
+    def _cancel_beginning(self) -> None:
+        for handle in (self._begin_soon, self._begin_later):
+            if handle is not None:
+                handle.cancel()
+        self._begin_soon = self._begin_later = None
 
-    async def _linger(self) -> None:
-        """Wait for somebody to wait, for what must be sent, or for a moment to pass."""
-        if self._is_urgent():
-            return
-        self._is_overdue = False
-        timer = asyncio.get_running_loop().call_later(LINGER_S, self._hurry)
+    def _begin(self) -> None:
+        """Begin a commit of everything that is noted."""
+        self._cancel_beginning()
         try:
-            while not (self._is_overdue or self._is_urgent()):
-                await self._wake.wait()
-                self._wake.clear()
-        finally:
-            timer.cancel()
+            self._send_off()
+        except Exception as error:  # noqa: BLE001  # Whatever it is, those who wait must hear of it.
+            self._end(error)
 
-    def _hurry(self) -> None:
-        self._is_overdue = True
-        self._wake.set()
+    def _send_off(self) -> None:
+        replica = self._replica()
+        self._tell(replica.journal.take_events())
+        waiters, self._waiters = self._waiters, []
+        self._answering += waiters
+        made = self._make_edits(replica)
+        replica.prepare(room=self._room(), is_bulk=replica.pending_count > BULK_PENDING_COUNT)
+        journal = replica.journal
+        writes = journal.take_writes()
+        group = _Group(replica, waiters, made, journal.take_events(), journal.take_sends())
+        if not writes:
+            self._settle(group)
+            return
+
+        def tell(written: Future[None]) -> None:
+            # Straight to the loop: a future of its own would cost another turn.
+            with suppress(RuntimeError):  # It is closed: nobody is left to be told.
+                loop.call_soon_threadsafe(self._committed, group, written)
+
+        loop = self._alive()
+        self._is_on_its_way = True
+        self._executor.submit(self._store.commit, writes).add_done_callback(tell)
+
+    def _committed(self, group: _Group, written: Future[None]) -> None:
+        """Go on after a commit has ended, on the loop."""
+        self._is_on_its_way = False
+        if self._loop is None:
+            return
+        error = written.exception()
+        try:
+            if error is None:
+                self._settle(group)
+            elif isinstance(error, StoreError):
+                self._fail(error)
+                self._refuse(error)
+            else:
+                self._end(error)
+        except Exception as fault:  # noqa: BLE001  # Likewise.
+            self._end(fault)
+        if self._is_woken:
+            self._is_woken = False
+            self.wake()
+
+    def _settle(self, group: _Group) -> None:
+        """Say what is durable; the server first: what those who wait do next may take long."""
+        if group.replica.is_leaving:
+            self._reopen()
+        elif group.sends:
+            self._send(group.sends)
+        self._tell(group.events)
+        for waiter in group.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        for done, change in group.made:
+            if not done.done():
+                done.set_result(change)
+        self._answering.clear()
 
     def _is_urgent(self) -> bool:
         if self._waiters or self._edits:

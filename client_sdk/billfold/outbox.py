@@ -77,7 +77,7 @@ class Outbox:
         """
         self._core = core
         self._pending = deque(map(Pending.read, pending))
-        self._position = pending[-1].position if pending else 0
+        self._position = self._stored_position = pending[-1].position if pending else 0
         self._named = parse_named(meta.get(NAMED_KEY))
         """The newest sequence number of each other feed that this feed has named."""
 
@@ -170,8 +170,10 @@ class Outbox:
 
     def store_pending(self) -> None:
         """Note the edits that were neither sealed nor stored yet, for the store."""
-        self._core.write(*(PutPending(pending.stored()) for pending in self._unstored))
-        self._unstored.clear()
+        if self._unstored:
+            self._stored_position = self._unstored[-1].position
+            self._core.write(*(PutPending(pending.stored()) for pending in self._unstored))
+            self._unstored.clear()
 
     def express_again(self, pending: Sequence[Pending]) -> None:
         """Put other changes in the place of those that no entry carries yet."""
@@ -179,7 +181,7 @@ class Outbox:
             self._core.write(DropPending(self._pending[-1].position))
         self._unstored.clear()
         self._pending = deque(pending)
-        self._position = pending[-1].position if pending else 0
+        self._position = self._stored_position = pending[-1].position if pending else 0
         self._core.write(*(PutPending(one.stored()) for one in pending))
 
     def seal(self, size_max: int) -> bool:
@@ -188,19 +190,21 @@ class Outbox:
         The epoch's key must be here and this device allowed to write.
         """
         changes: list[bytes] = []
-        size, last = 64, 0
+        size, first, last = 64, self._position + 1, 0
         while self._pending and len(changes) < limits.CHANGES_COUNT_MAX:
             size += len(self._pending[0].change) + 8
             if changes and size > size_max:
                 break
             edit = self._pending.popleft()
             changes.append(edit.change)
-            last = edit.position
+            first, last = min(first, edit.position), edit.position
         if not changes:
             return False
         self._unstored = [pending for pending in self._unstored if pending.position > last]
         self._append(tuple(changes))
-        self._core.write(DropPending(last), AppendChanges(tuple(changes)))
+        if first <= self._stored_position:
+            self._core.write(DropPending(last))
+        self._core.write(AppendChanges(tuple(changes)))
         return True
 
     def vouch(self) -> None:

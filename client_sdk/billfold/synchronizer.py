@@ -4,15 +4,15 @@
                  ▲                                          │
                  └──────────────── frames ──────────────────┘
 
-One task dials, receives and dials again; one sends; one commits. All state changes happen in the
-event loop's thread, so that no lock is needed; only `store.commit` runs in another.
+One task dials, receives and dials again. All state changes happen in the event loop's thread, so
+that no lock is needed; only `store.commit` runs in another.
 
 Spec: 21-sync.md
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from billfold.authoring import Author, Authored
 from billfold.backoff import Backoff
@@ -23,9 +23,10 @@ from billfold.events import ConnectionChanged, Event, RecordsChanged, Synced, Wa
 from billfold.listening import EventStream
 from billfold.proposals import Proposals
 from billfold.replica import Replica
+from billfold.sending import Sending
 from billfold.servers import Server
 from billfold.store import WalletStore
-from billfold.transport import Connection, Transport
+from billfold.transport import Transport
 from billfold.transport.interface import SYNC_PATH
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import (
@@ -72,8 +73,7 @@ class Synchronizer:
         self._addressee: Conversation | None = None
         """The conversation for which the next sends are prepared."""
 
-        self._connection: Connection | None = None
-        self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
+        self._sending: Sending | None = None
         self._listeners: list[EventStream] = []
         self._dialling: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
@@ -84,7 +84,7 @@ class Synchronizer:
             lambda: self.replica,
             room=self._room,
             send=self._send,
-            tell=self._tell_journal,
+            tell=self._tell_all,
             fail=self._reload,
             reopen=self._reopen,
         )
@@ -175,7 +175,10 @@ class Synchronizer:
             stream.put(event)
 
     def _tell_journal(self) -> None:
-        for event in self.replica.journal.take_events():
+        self._tell_all(self.replica.journal.take_events())
+
+    def _tell_all(self, events: Sequence[Event]) -> None:
+        for event in events:
             self.tell(event)
 
     def _room(self) -> int | None:
@@ -197,8 +200,9 @@ class Synchronizer:
         if conversation is None:
             return
         conversation.propose()
+        assert self._sending is not None
         for frame in conversation.outgoing:
-            self._outgoing.put_nowait(frame)
+            self._sending.send(frame)
         conversation.outgoing.clear()
 
     def _reload(self, error: StoreError) -> None:
@@ -216,8 +220,8 @@ class Synchronizer:
         Raises:
             StoreError: the store cannot be read; nothing may rest on what is in memory any more.
         """
-        if self._connection is not None:
-            self._outgoing.put_nowait(b"")
+        if self._sending is not None:
+            self._sending.end()
         try:
             self.replica = self._load()
         except StoreError as fatal:
@@ -252,7 +256,7 @@ class Synchronizer:
         server = self._server
         assert server is not None
         connection = await self._transport.connect(server.address, SYNC_PATH)
-        self._connection, self._outgoing = connection, asyncio.Queue()
+        self._sending = sending = Sending(connection)
         conversation = Conversation(
             lambda: self.replica,
             self.proposals,
@@ -262,7 +266,6 @@ class Synchronizer:
             tell=self.tell,
         )
         self._conversation = conversation
-        sending = asyncio.create_task(self._send_frames(connection, self._outgoing))
         retrying = asyncio.create_task(self._retry_refused(conversation))
         try:
             while True:
@@ -280,12 +283,11 @@ class Synchronizer:
                 self._committer.wake()
         finally:
             self._tell_journal()
-            self._conversation = self._connection = None
+            self._conversation = self._sending = None
             self.replica.resend()
-            sending.cancel()
             retrying.cancel()
-            await asyncio.gather(sending, retrying, return_exceptions=True)
-            await asyncio.shield(connection.close())
+            await asyncio.gather(retrying, return_exceptions=True)
+            await sending.close()
             self._committer.wake()
 
     async def _retry_refused(self, conversation: Conversation) -> None:
@@ -295,17 +297,6 @@ class Synchronizer:
             if conversation.is_refused:
                 conversation.try_again()
                 self._committer.wake()
-
-    async def _send_frames(self, connection: Connection, outgoing: asyncio.Queue[bytes]) -> None:
-        """Send in order, at the pace of the connection; an empty frame ends it."""
-        try:
-            while frame := await outgoing.get():
-                await connection.send(frame)
-        except TransportError:
-            # The receiving side reports why.
-            return
-        finally:
-            await asyncio.shield(connection.close())
 
     def _went_offline(self, error: BillfoldError) -> None:
         self.last_error = error

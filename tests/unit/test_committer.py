@@ -6,10 +6,11 @@ import pytest
 from billfold import committer
 from billfold.committer import Committer, Sends
 from billfold.document import Edit, FieldEdit, base_merge_kinds, random_record_id
+from billfold.events import Event, RecordsChanged
 from billfold.founding import NewReplica
 from billfold.replica import Replica
 from billfold.store import MemoryStore, PutMeta, Write
-from billfold_protocol.errors import StoreError, StoreFull
+from billfold_protocol.errors import LocalProtocolError, StoreError, StoreFull
 from tests.support.seeded_bytes import SeededBytes
 
 RECORD = random_record_id(bytes(16))
@@ -52,13 +53,20 @@ class Scene:
             lambda: self.replica,
             room=lambda: self.room,
             send=self._send,
-            tell=self.replica.journal.events.clear,
+            tell=self._tell,
             fail=self._fail,
             reopen=lambda: self.happened.append("reopened"),
         )
 
     def _send(self, sends: Sends) -> None:
         self.happened.append(f"sent {len(sends)}")
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        self.happened += [
+            f"told of {sorted(field for _, field in event.fields)}"
+            for event in events
+            if isinstance(event, RecordsChanged)
+        ]
 
     def _fail(self, error: StoreError) -> None:
         self.happened.append(type(error).__name__)
@@ -118,13 +126,13 @@ async def test_waiting_for_a_commit_does_not_linger(scene: Scene) -> None:
 async def test_the_server_hears_of_an_edit_before_its_caller_goes_on(scene: Scene) -> None:
     scene.room = 1_000_000
     await scene.edit("a")
-    assert scene.happened == ["sent 1", "returned a"]
+    assert scene.happened == ["sent 1", "told of ['name']", "returned a"]
 
 
 async def test_concurrent_edits_share_a_commit(scene: Scene) -> None:
     await asyncio.gather(*(scene.edit(f"value {index}") for index in range(20)))
     assert len(scene.store.commits) == 1
-    assert len(scene.happened) == 20
+    assert len([what for what in scene.happened if what.startswith("returned")]) == 20
 
 
 async def test_those_who_wait_for_a_commit_that_fails_are_told(scene: Scene) -> None:
@@ -134,3 +142,40 @@ async def test_those_who_wait_for_a_commit_that_fails_are_told(scene: Scene) -> 
     outcomes = await asyncio.gather(*edits, waiting, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StoreFull] * 3
     assert scene.happened == ["StoreFull"]
+
+
+async def test_an_edit_that_was_not_kept_is_not_told_of(scene: Scene) -> None:
+    scene.store.is_full = True
+    with pytest.raises(StoreFull):
+        await scene.edit("a")
+    assert scene.happened == ["StoreFull"]
+
+
+async def test_what_is_asked_for_during_a_commit_is_in_the_next(scene: Scene) -> None:
+    first = asyncio.ensure_future(scene.edit("a"))
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(scene.edit("b"))
+    await asyncio.sleep(0)
+    await asyncio.gather(first, second)
+    await scene.edit("c")
+    returned = [what for what in scene.happened if what.startswith("returned")]
+    assert returned == ["returned a", "returned b", "returned c"]
+
+
+async def test_a_fault_of_the_store_ends_the_committer_for_all_who_wait(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: reported.append(told))
+
+    def fault(_: Sequence[Write]) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(scene.store, "commit", fault)
+    waiting = asyncio.gather(scene.edit("a"), scene.committer.committed(), return_exceptions=True)
+    assert [type(outcome) for outcome in await waiting] == [LocalProtocolError] * 2
+    with pytest.raises(LocalProtocolError):
+        await scene.edit("b")
+    assert len(reported) == 1
+    monkeypatch.undo()
+    scene.committer.start()

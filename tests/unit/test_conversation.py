@@ -3,17 +3,22 @@ import asyncio
 import pytest
 
 from billfold.conversation import Conversation
+from billfold.cursor import CURSOR_KEY, read_cursor
 from billfold.document import FieldEdit, random_record_id
 from billfold.events import Event
 from billfold.proposals import Proposals
 from billfold_protocol.crypto.signing import SigningKey
 from billfold_protocol.errors import ServerIdentity
-from billfold_protocol.ids import InstanceId, ServerKey
+from billfold_protocol.feed import Ack, Checkpoint
+from billfold_protocol.ids import EntryId, InstanceId, ServerKey
 from billfold_protocol.membership import Role
 from billfold_protocol.messages import (
     PROTOCOL_VERSION,
+    CaughtUp,
     Challenge,
+    Pushed,
     Subscribe,
+    Subscribed,
     encode_server_message,
     parse_client_message,
 )
@@ -121,3 +126,35 @@ async def test_a_membership_entry_waits_for_the_key_of_the_newest_epoch() -> Non
     assert not done.done()
     done.cancel()
     await asyncio.sleep(0)
+
+
+def test_an_ack_moves_the_cursor_only_where_nothing_else_can_have_arrived() -> None:
+    owner = Circle("conversation")["owner"]
+    conversation, replica = converse(owner), owner.replica
+    conversation.receive(challenge_of("server"))
+    owner.store.commit(replica.journal.take_writes())
+    conversation.send_due(replica.journal.take_sends())
+    (question,) = subscribed(conversation)
+    key, state, wallet_id = SigningKey(bytes_of("server", 32)), replica.state, replica.wallet_id
+    checkpoint = Checkpoint(
+        wallet_id=wallet_id,
+        n=4,
+        k=state.k,
+        head=state.head,
+        time_s=0,
+        client_nonce=question.client_nonce,
+        vector_hash=bytes(32),
+    )
+    answer = Subscribed(wallet_id=wallet_id, checkpoint=checkpoint.sign(key), entries_count=0)
+    conversation.receive(encode_server_message(answer))
+    conversation.receive(encode_server_message(CaughtUp(wallet_id=wallet_id, n=4)))
+    read = []
+    # Two of its own; one of its own with one of somebody else's; one of its own again.
+    for n, count in [(6, 2), (8, 1), (7, 1)]:
+        ids = tuple(EntryId(bytes_of(f"entry {number}", 32)) for number in range(count))
+        ack = Ack(wallet_id=wallet_id, ids=ids, n=n, k=state.k, head=state.head)
+        pushed = Pushed(wallet_id=wallet_id, ack=ack.sign(key))
+        conversation.receive(encode_server_message(pushed))
+        cursor = read_cursor(replica.meta(CURSOR_KEY))
+        read.append(None if cursor is None else cursor.n)
+    assert read == [6, 6, 7]

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from billfold_protocol import limits
@@ -318,3 +320,42 @@ def test_comparing_while_everything_was_sent_sends_it_again_and_goes_live_once()
     bench.read(laptop)
     assert [event.entries for event in laptop.take(Entries)] == [(entry.raw,)]
     assert len(laptop.take(CaughtUp)) == 1
+
+
+# In which order a commit is spoken of.
+
+
+def test_others_see_an_entry_before_its_author_is_answered_and_its_author_only_the_ack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wallet, bench = TestWallet(), RelayBench()
+    phone = wallet.link(TestDevice("phone"))
+    author, listener = bench.join(wallet), bench.join(wallet, phone)
+    order: list[str] = []
+    for name, peer in (("author", author), ("listener", listener)):
+        peer.events.clear()
+        monkeypatch.setattr(peer, "send", _noting(order, name, peer.send))
+    author.push(wallet, wallet.seal(wallet.owner, TestFeed("laptop"), b"change").raw)
+    bench.commit()
+    assert order == ["listener", "author"]
+    assert [type(event) for event in author.events] == [Acked]
+    assert [type(event) for event in listener.events] == [Entries]
+
+
+def test_an_ack_goes_before_the_membership_entry_that_ends_its_authors_subscription() -> None:
+    wallet, bench = TestWallet(), RelayBench()
+    phone = wallet.link(TestDevice("phone"))
+    laptop, revoked = bench.join(wallet), bench.join(wallet, phone)
+    revoked.events.clear()
+    revoked.push(wallet, wallet.seal(phone, TestFeed("phone"), b"change").raw)
+    laptop.say(revocation(wallet, phone))
+    bench.commit()
+    assert [type(event) for event in revoked.events] == [Acked, Members, Ended]
+
+
+def _noting(order: list[str], name: str, send: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    def noting(frame: bytes) -> None:
+        order.append(name)
+        send(frame)
+
+    return noting
