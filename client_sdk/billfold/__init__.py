@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from billfold.attachments import Attachment, Attachments
     from billfold.blocking import BlockingWallet
     from billfold.document import (
         Conflict,
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     )
     from billfold.editing import EditBlock
     from billfold.events import (
+        AttachmentProgress,
+        AttachmentStored,
         ConnectionChanged,
         DeviceAdded,
         DeviceRemoved,
@@ -46,6 +49,10 @@ if TYPE_CHECKING:
     from billfold_protocol.linking import Hello
 
 __all__ = [
+    "Attachment",
+    "AttachmentProgress",
+    "AttachmentStored",
+    "Attachments",
     "BillfoldError",
     "BlockingWallet",
     "Conflict",
@@ -81,12 +88,14 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "billfold.attachments": ("Attachment", "Attachments"),
     "billfold.blocking": ("BlockingWallet",),
     "billfold.document": (
         *("Conflict", "FieldState", "HistoryItem", "RecordView", "Scalar", "Value"),
     ),
     "billfold.editing": ("EditBlock",),
     "billfold.events": (
+        *("AttachmentProgress", "AttachmentStored"),
         *("ConnectionChanged", "DeviceAdded", "DeviceRemoved", "Event", "RecordsChanged"),
         *("SyncProgress", "Synced", "ThisDeviceRemoved", "Warned"),
     ),

@@ -64,6 +64,29 @@ class ConnectionChanged:
     reason: BillfoldError | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachmentProgress:
+    """How far an attachment's way to the server has come."""
+
+    record: str
+    attachment: str
+    """Its id."""
+
+    done: int
+    """Bytes that the server has, of what it will take."""
+
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachmentStored:
+    """The server holds an attachment of this device; the other devices see it from now on."""
+
+    record: str
+    attachment: str
+    """Its id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Warned:
     """Something is wrong that the person should know; the wallet goes on."""
@@ -79,5 +102,7 @@ Event = (
     | SyncProgress
     | Synced
     | ConnectionChanged
+    | AttachmentProgress
+    | AttachmentStored
     | Warned
 )

@@ -1,12 +1,14 @@
 """Getting a wallet's records out of it, as Billfold's plain JSON export has them.
 
-What Billfold keeps for itself, such as the names of devices, and what is in the trash stay behind.
+What Billfold keeps for itself, such as the names of devices, what is in the trash and attachments
+stay behind.
 
 Spec: 40-wallet-document.md
 """
 
 from typing import Final
 
+from billfold.attachments import ATTACHMENTS
 from billfold.document import TAGS, TYPE, RecordView
 from billfold.exporters import ExportedRecord, export_json
 from billfold.household import DEVICE_TYPE
@@ -45,7 +47,9 @@ def export_wallet(wallet: Wallet, record_type: str | None = None) -> bytes:
 def _export(view: RecordView) -> ExportedRecord:
     assert view.type is not None
     names = [
-        name for name in view.fields if name not in INTERNAL_FIELDS and not name.startswith(TAGS)
+        name
+        for name in view.fields
+        if name not in INTERNAL_FIELDS and not name.startswith((ATTACHMENTS, TAGS))
     ]
     return ExportedRecord(
         id=view.id,

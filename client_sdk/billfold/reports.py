@@ -36,6 +36,9 @@ class Status:
     state_hash: str
     """Equal on two devices when and only when their wallets are."""
 
+    pending_attachments_count: int
+    """Files that wait for the server; other devices do not see them yet."""
+
     last_error: BillfoldError | None
 
 
@@ -49,7 +52,13 @@ class SyncReport:
     """Why it is not complete, where that is known."""
 
 
-def status_of(replica: Replica, *, is_online: bool, last_error: BillfoldError | None) -> Status:
+def status_of(
+    replica: Replica,
+    *,
+    is_online: bool,
+    last_error: BillfoldError | None,
+    pending_attachments_count: int,
+) -> Status:
     """Return how a replica stands.
 
     Raises:
@@ -68,5 +77,6 @@ def status_of(replica: Replica, *, is_online: bool, last_error: BillfoldError | 
         conflicts_count=len(replica.document.conflicts()),
         quarantined_count=replica.quarantined_count,
         state_hash=replica.state_hash().hex(),
+        pending_attachments_count=pending_attachments_count,
         last_error=last_error,
     )

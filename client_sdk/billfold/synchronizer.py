@@ -95,6 +95,11 @@ class Synchronizer:
         return self._conversation is not None and self._conversation.is_live
 
     @property
+    def is_connecting(self) -> bool:
+        """Whether the wallet is connected, or dials until it is."""
+        return self._dialling is not None and not self._dialling.done()
+
+    @property
     def is_synced(self) -> bool:
         """Whether nothing is under way in either direction."""
         return self.is_online and self.replica.unsynced_count == 0

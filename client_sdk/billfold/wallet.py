@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from billfold.attachments import Attachments
 from billfold.document import (
     Edit,
     Scalar,
@@ -33,6 +34,7 @@ from billfold.restoring import DeviceTokenStore, check_token, renew_token
 from billfold.servers import SERVER_KEY, Server, encode_server, parse_server
 from billfold.store import WalletStore
 from billfold.synchronizer import Synchronizer
+from billfold.syncing import sync_all
 from billfold.transport import Transport, WebSocketTransport, normalise_address
 from billfold_protocol.errors import (
     InputError,
@@ -53,9 +55,13 @@ class Wallet(WalletReading):
         synchronizer: Synchronizer,
         transport: Transport,
         device_token_store: DeviceTokenStore,
+        attachments: Attachments,
     ) -> None:
         """Take over an open store; `create`, `open` and `link` are the ways to get a wallet."""
         self._store = store
+        self.attachments = attachments
+        """The files that belong to records."""
+
         self._synchronizer = synchronizer
         self._transport = transport
         self._device_token_store = device_token_store
@@ -96,7 +102,7 @@ class Wallet(WalletReading):
         founded = NewReplica.create(secrets.token_bytes, now_ms=now_ms())
         store = await asyncio.to_thread(create_store, Path(path), unlock, founded, where)
         token_store = device_token_store or DeviceToken(Path(path))
-        wallet = await cls._open(store, transport, token_store)
+        wallet = await cls._open(store, transport, token_store, Path(path))
         await wallet.rename_device(wallet.status().device, name)
         return wallet
 
@@ -130,7 +136,8 @@ class Wallet(WalletReading):
             StoreDamaged: its bytes fail their checks.
         """
         store = await asyncio.to_thread(open_store, Path(path), unlock)
-        return await cls._open(store, transport, device_token_store or DeviceToken(Path(path)))
+        token_store = device_token_store or DeviceToken(Path(path))
+        return await cls._open(store, transport, token_store, Path(path))
 
     @classmethod
     async def link(  # noqa: PLR0913 -- one value for each thing that a person or platform chooses
@@ -168,13 +175,18 @@ class Wallet(WalletReading):
         store = await link_store(
             Path(path), unlock=unlock, server=server, name=name, code=code, show=show, transport=way
         )
-        wallet = await cls._open(store, way, device_token_store or DeviceToken(Path(path)))
+        token_store = device_token_store or DeviceToken(Path(path))
+        wallet = await cls._open(store, way, token_store, Path(path))
         await wallet.rename_device(wallet.status().device, name)
         return wallet
 
     @classmethod
     async def _open(
-        cls, store: WalletStore, transport: Transport | None, token: DeviceTokenStore
+        cls,
+        store: WalletStore,
+        transport: Transport | None,
+        token: DeviceTokenStore,
+        folder: Path,
     ) -> "Wallet":
         way = transport or WebSocketTransport()
 
@@ -190,8 +202,10 @@ class Wallet(WalletReading):
         except BaseException:
             store.close()
             raise
-        wallet = cls(store, synchronizer, way, token)
+        attachments = Attachments(synchronizer, way, folder, random=secrets.token_bytes)
+        wallet = cls(store, synchronizer, way, token, attachments)
         synchronizer.start()
+        attachments.start()
         if where is not None:
             synchronizer.connect(where)
         return wallet
@@ -217,6 +231,7 @@ class Wallet(WalletReading):
             return
         self._is_closed = True
         try:
+            await self.attachments.stop()
             await self._synchronizer.stop()
             await asyncio.to_thread(self._renew_token)
         finally:
@@ -258,7 +273,10 @@ class Wallet(WalletReading):
         """Return how the wallet stands."""
         synchronizer = self._synchronizer
         return status_of(
-            self._replica, is_online=synchronizer.is_online, last_error=synchronizer.last_error
+            self._replica,
+            is_online=synchronizer.is_online,
+            last_error=synchronizer.last_error,
+            pending_attachments_count=self.attachments.pending_count,
         )
 
     async def connect(self, server: str, *, token: str | None = None) -> None:
@@ -293,12 +311,7 @@ class Wallet(WalletReading):
                 is_complete=False, unsynced_count=self._replica.unsynced_count, reason=reason
             )
         self._synchronizer.connect(where)
-        error = await self._synchronizer.sync(deadline_s)
-        return SyncReport(
-            is_complete=self._synchronizer.is_synced,
-            unsynced_count=self._replica.unsynced_count,
-            reason=error,
-        )
+        return await sync_all(self._synchronizer, self.attachments, deadline_s)
 
     def devices(self) -> list[Device]:
         """Return the wallet's devices in the order they joined, removed ones last."""

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from billfold import Wallet
+from billfold.attachments import Attachments
 from billfold.founding import FORMAT_KEY
 from billfold.keyring import DeviceToken, open_key
 from billfold.model import wallet_merge_kinds
@@ -49,7 +50,8 @@ def open_faulty(folder: Path) -> tuple[Wallet, FaultyWalletStore]:
         )
 
     synchronizer = Synchronizer(store, load, transport=transport, random=secrets.token_bytes)
-    wallet = Wallet(store, synchronizer, transport, DeviceToken(folder))
+    attachments = Attachments(synchronizer, transport, folder, random=secrets.token_bytes)
+    wallet = Wallet(store, synchronizer, transport, DeviceToken(folder), attachments)
     synchronizer.start()
     return wallet, store
 

@@ -26,6 +26,7 @@ def test_a_record_goes_through_its_life(shell: Shell) -> None:
         "hidden": ["password"],
         "conflicts": {},
         "tags": ["city"],
+        "attachments": [],
         "notes": None,
         "is_trashed": False,
     }

@@ -7,7 +7,7 @@ Spec: 23-blobs.md
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -161,7 +161,7 @@ class BlobExchange:
         start: int = 0,
         size: int | None = None,
         progress: Progress | None = None,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Return content in pieces of at most a chunk, fetching what is missing of that range.
 
         Args:
@@ -257,12 +257,13 @@ class _Fetching:
             await asyncio.to_thread(self._cache.expect, manifest)
         lacking = await asyncio.to_thread(self._cache.missing, manifest) & frozenset(indexes)
         for run in _runs(sorted(lacking)):
-            chunks = await (await self._linked()).read(manifest, run)
-            for index, sealed in zip(run, chunks, strict=True):
+            index = run.start
+            async for sealed in (await self._linked()).read(manifest, run):
                 await asyncio.to_thread(self._cache.write, manifest, index, sealed)
-            if self._progress is not None:
-                missing = await asyncio.to_thread(self._cache.missing, manifest)
-                self._progress(_done(manifest, missing), manifest.padded_size)
+                index += 1
+                if self._progress is not None:
+                    missing = await asyncio.to_thread(self._cache.missing, manifest)
+                    self._progress(_done(manifest, missing), manifest.padded_size)
         return manifest
 
     async def _linked(self) -> BlobLink:

@@ -6,7 +6,7 @@ has its answers in order, so that several may be under way.
 Spec: 23-blobs.md
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +17,15 @@ from billfold_protocol.client_session import Accepted, ClientSession, Opened
 from billfold_protocol.crypto.signing import SigningKey
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import RemoteProtocolError
-from billfold_protocol.ids import BlobId, ChainHead, DeviceId, HolderTag, ServerKey, WalletId
+from billfold_protocol.ids import (
+    BlobId,
+    ChainHead,
+    DeviceId,
+    HolderTag,
+    InstanceId,
+    ServerKey,
+    WalletId,
+)
 from billfold_protocol.messages import Ended, Subscribe
 from billfold_protocol.messages.blobs import (
     AskBlob,
@@ -54,10 +62,12 @@ class BlobAccess:
 class BlobLink:
     """An open connection; used by one task at a time."""
 
-    def __init__(self, connection: Connection, wallet_id: WalletId) -> None:
+    def __init__(self, connection: Connection, wallet_id: WalletId, instance: InstanceId) -> None:
         """Take over a connection that was let in; `open` is the way to get one."""
         self._connection = connection
         self._wallet_id = wallet_id
+        self.instance = instance
+        """The life of the server's store that answers."""
 
     @classmethod
     async def open(
@@ -73,11 +83,11 @@ class BlobLink:
         """
         connection = await transport.connect(access.address, BLOBS_PATH)
         try:
-            await _enter(connection, access, random)
+            instance = await _enter(connection, access, random)
         except BaseException:
             await connection.close()
             raise
-        return cls(connection, access.wallet_id)
+        return cls(connection, access.wallet_id, instance)
 
     async def close(self) -> None:
         """Close; closing twice is no mistake."""
@@ -125,29 +135,28 @@ class BlobLink:
             raise _out_of_turn()
         return BlobManifest.verify(answer.manifest, blob)
 
-    async def read(self, manifest: BlobManifest, indexes: Iterable[int]) -> list[bytes]:
-        """Return sealed chunks that stand in a row, each verified.
+    async def read(self, manifest: BlobManifest, indexes: range) -> AsyncIterator[bytes]:
+        """Return sealed chunks that stand in a row, each verified, as they come.
 
         Raises:
             BlobMissing: the server does not hold them.
             CommitMismatch: the server gives other bytes.
             TransportError, RemoteProtocolError: the connection is of no more use.
         """
-        wanted = list(indexes)
         blob = manifest.id
         await self._send(
-            ReadChunks(wallet_id=self._wallet_id, blob=blob, index=wanted[0], count=len(wanted))
+            ReadChunks(
+                wallet_id=self._wallet_id, blob=blob, index=indexes.start, count=len(indexes)
+            )
         )
-        chunks = []
-        for index in wanted:
+        for index in indexes:
             answer = await self._receive(blob)
             if not isinstance(answer, ReadChunk):
                 raise _out_of_turn()
             manifest.check_chunk(index, answer.data)
             if answer.index != index:
                 raise _out_of_turn()
-            chunks.append(answer.data)
-        return chunks
+            yield answer.data
 
     async def hold(self, blob: BlobId, tag: HolderTag, *, is_held: bool = True) -> None:
         """Hold a whole blob, or let go of it; durable on the server on return.
@@ -178,7 +187,7 @@ class BlobLink:
         return answer
 
 
-async def _enter(connection: Connection, access: BlobAccess, random: RandomBytes) -> None:
+async def _enter(connection: Connection, access: BlobAccess, random: RandomBytes) -> InstanceId:
     session = ClientSession(origin=access.address)
     if not isinstance(session.receive(await connection.receive()), Opened):
         raise _out_of_turn()
@@ -199,6 +208,7 @@ async def _enter(connection: Connection, access: BlobAccess, random: RandomBytes
         raise error_of(event.reason)
     if not isinstance(event, Accepted):
         raise _out_of_turn()
+    return session.challenge.instance
 
 
 def _out_of_turn() -> RemoteProtocolError:

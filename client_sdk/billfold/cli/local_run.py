@@ -27,11 +27,11 @@ from billfold.cli.wire import JsonObject
 from billfold.keyring import Unlock
 from billfold.wallet import Wallet
 
-ONLINE_COMMANDS: Final = frozenset({"doctor", "link", "revoke", "sync", "watch"})
+ONLINE_COMMANDS: Final = frozenset({"attach", "fetch", "doctor", "link", "revoke", "sync", "watch"})
 """Commands that talk with the server themselves."""
 
 EDITING_COMMANDS: Final = frozenset(
-    {"add", "import", "rename-device", "resolve", "restore", "rm", "set", "tag", "undo"}
+    {"add", "detach", "import", "rename-device", "resolve", "restore", "rm", "set", "tag", "undo"}
 )
 
 PUSH_DEADLINE_S: Final = 3.0

@@ -10,6 +10,7 @@ import binascii
 import re
 from typing import Any, Final
 
+from billfold.attachments import ATTACHMENTS
 from billfold.cli.assignments import BASE64
 from billfold.cli.wire import JsonObject
 from billfold.document import NOTES, TAGS, RecordView, Scalar, Value
@@ -37,7 +38,7 @@ _UNKNOWN: Final = "source/"
 def is_secret(view: RecordView, field: str) -> bool:
     """Tell whether a field's value is hidden unless asked for."""
     name = _NUMBERED.sub("", field).rsplit("/", 1)[-1].lower()
-    if name in _SECRETS or field.startswith(_UNKNOWN):
+    if name in _SECRETS or field.startswith((ATTACHMENTS, _UNKNOWN)):
         return True
     if _CUSTOM_VALUE.fullmatch(field) is None:
         return False
@@ -57,7 +58,9 @@ def label_of(view: RecordView) -> str:
 def shown_fields(view: RecordView) -> list[str]:
     """Return the fields that a person sees, in order of name."""
     return [
-        name for name in view.fields if name not in INTERNAL_FIELDS and not name.startswith(TAGS)
+        name
+        for name in view.fields
+        if name not in INTERNAL_FIELDS and not name.startswith((ATTACHMENTS, TAGS))
     ]
 
 
@@ -76,6 +79,7 @@ def describe_record(view: RecordView, wallet: Wallet, *, show_secrets: bool) -> 
             for name, state in view.conflicts.items()
         },
         "tags": list(tags_of(view)),
+        "attachments": [one.name for one in wallet.attachments.list(view.id)],
         NOTES: view.notes or None,
         "is_trashed": view.is_trashed,
     }

@@ -45,6 +45,8 @@ def _show_record(result: JsonObject, terminal: Terminal) -> None:
     terminal.table(["field", "value"], sorted(rows))
     if result["tags"]:
         terminal.line(f"tags: {', '.join(result['tags'])}")
+    if result["attachments"]:
+        terminal.line(f"attachments: {', '.join(result['attachments'])}")
     if result["notes"]:
         terminal.line(f"notes: {result['notes']}")
     for name, values in result["conflicts"].items():
@@ -193,11 +195,44 @@ def _show_made(result: JsonObject, terminal: Terminal) -> None:
         terminal.note("It is not in step with its server yet; `billfold sync` tries again.")
 
 
+def _show_attached(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line(f"{result['id']}  {result['name']}  {result['size']:,} bytes")
+    if result["is_pending"]:
+        terminal.note("It is safe here and goes to the server with a later command.")
+
+
+def _show_attachments(result: JsonObject, terminal: Terminal) -> None:
+    rows = [
+        [
+            one["id"],
+            one["name"],
+            f"{one['size']:,}",
+            one["media_type"],
+            time_text(one["time_ms"]),
+            "waits for the server" if one["is_pending"] else "",
+        ]
+        for one in result["attachments"]
+    ]
+    terminal.table(["id", "name", "bytes", "type", "time", ""], rows)
+
+
+def _show_detached(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line(f"{result['name']} is detached.")
+
+
+def _show_fetched(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line(f"{result['name']} is in {result['path']}.")
+
+
 _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "add": _show_added,
+    "attach": _show_attached,
+    "attachments": _show_attachments,
     "conflicts": _show_conflicts,
+    "detach": _show_detached,
     "devices": _show_devices,
     "doctor": _show_checks,
+    "fetch": _show_fetched,
     "get": _show_record,
     "history": _show_history,
     "import": _show_import,

@@ -21,7 +21,13 @@ from billfold.cli.wording import describe_event
 from billfold_protocol.errors import BillfoldError
 
 _YES = frozenset({"y", "yes"})
-_LABELS = {"import": "Importing", "sync": "Syncing"}
+_LABELS = {
+    "fetch": "Fetching",
+    "import": "Importing",
+    "seal": "Sealing",
+    "sync": "Syncing",
+    "upload": "Uploading",
+}
 
 
 class _Bar(Protocol):

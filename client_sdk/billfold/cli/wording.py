@@ -37,6 +37,8 @@ def describe_event(event: JsonObject) -> str:
         case "offline":
             reason = event.get("reason")
             return "Offline." if reason is None else f"Offline: {reason['message']}."
+        case "attachment_stored":
+            return "The server holds an attachment; the other devices see it now."
         case "warning":
             return f"Warning: {event['error']['message']}"
         case "code" if "code" in event:

@@ -6,7 +6,7 @@ that fails leaves the document as it was.
 Spec: 40-wallet-document.md
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,7 @@ from billfold.document.intake import Intake, SetAside
 from billfold.document.limits import ACTOR_SIZE, BATCH_COUNT_MAX
 from billfold.document.merge_kinds import MergeKinds, base_merge_kinds
 from billfold.document.plan import Plan
-from billfold.document.values import Conflict, FieldState, RecordView
+from billfold.document.values import Conflict, FieldState, RecordView, Scalar
 from billfold.document.view import Touched, View
 from billfold_protocol.errors import InputError, LimitExceeded, PeerPoison, Quarantined
 
@@ -240,6 +240,12 @@ class Document:
     def field(self, record: str, field: str) -> FieldState | None:
         """Return a field, or None where it has no value."""
         return self._view.field(record, field)
+
+    def live_values(
+        self, prefix: str, *, record: str | None = None
+    ) -> Iterator[tuple[str, str, Scalar]]:
+        """Return record, field and each live value of the fields whose names begin so."""
+        return self._view.live_values(prefix, record=record)
 
     def conflicts(self) -> list[Conflict]:
         """Return the fields for which a person has to choose, in order of record and name."""

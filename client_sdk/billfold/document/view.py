@@ -165,6 +165,16 @@ class View:
         """Return the live values of a field, the newest in causal order first."""
         return self._fields.get(record, {}).get(field, ())
 
+    def live_values(
+        self, prefix: str, *, record: str | None = None
+    ) -> Iterator[tuple[str, str, Scalar]]:
+        """Return record, field and each live value of the fields whose names begin so."""
+        for owner in tuple(self._fields) if record is None else (record,):
+            for name, live in tuple(self._fields.get(owner, {}).items()):
+                if name.startswith(prefix):
+                    for _, value, _ in live:
+                        yield owner, name, value
+
     def notes(self, record: str) -> Mapping[str, str]:
         """Return the record's texts that are not empty, by key in order of key."""
         return {key: text for key, text in sorted(self._notes.get(record, {}).items()) if text}

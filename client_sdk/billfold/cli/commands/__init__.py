@@ -5,17 +5,29 @@ They run in the command's own process or inside a running `watch`, and know noth
 Spec: 00-overview.md
 """
 
-from billfold.cli.commands import devices, records, syncing, transfer, versions, watching
+from billfold.cli.commands import (
+    attachments,
+    devices,
+    records,
+    syncing,
+    transfer,
+    versions,
+    watching,
+)
 from billfold.cli.request import Answer, Request
 from billfold.cli.session import Command, Session
 from billfold_protocol.errors import InputError
 
 COMMANDS: dict[str, Command] = {
     "add": records.add,
+    "attach": attachments.attach,
+    "attachments": attachments.attachments,
     "conflicts": versions.conflicts,
+    "detach": attachments.detach,
     "devices": devices.devices,
     "doctor": syncing.doctor,
     "export": transfer.export,
+    "fetch": attachments.fetch,
     "get": records.get,
     "history": versions.history,
     "import": transfer.import_file,

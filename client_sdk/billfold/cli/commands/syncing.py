@@ -12,7 +12,7 @@ from billfold.cli.exit_codes import describe_error
 from billfold.cli.request import Answer, Arguments
 from billfold.cli.session import Session
 from billfold.cli.wire import JsonObject
-from billfold.events import ConnectionChanged, SyncProgress
+from billfold.events import AttachmentProgress, ConnectionChanged, SyncProgress
 from billfold.exporting import INTERNAL_TYPES
 from billfold.listening import EventStream
 from billfold.reports import SyncReport
@@ -111,6 +111,8 @@ async def _failure(
     async for event in events:
         if isinstance(event, SyncProgress) and progress is not None:
             progress("sync", event.done, event.total)
+        if isinstance(event, AttachmentProgress) and progress is not None:
+            progress("upload", event.done, event.total)
         if isinstance(event, ConnectionChanged) and not (event.is_online or is_patient):
             return event.reason or _late()
     return _late()

@@ -17,6 +17,8 @@ from billfold.cli.session import Session
 from billfold.cli.wire import JsonObject
 from billfold.document import NOTES, TYPE
 from billfold.events import (
+    AttachmentProgress,
+    AttachmentStored,
     ConnectionChanged,
     DeviceAdded,
     DeviceRemoved,
@@ -79,6 +81,11 @@ def _describe_event(session: Session, event: Event, *, show_secrets: bool) -> li
         case ConnectionChanged(reason=reason):
             error = None if reason is None else describe_error(reason)
             return [{"event": "offline", "reason": error}]
+        case AttachmentProgress(done=done, total=total):
+            session.progress("upload", done, total)
+            return []
+        case AttachmentStored(record=record, attachment=attachment):
+            return [{"event": "attachment_stored", "id": record, "attachment": attachment}]
         case Warned(error=error):
             return [{"event": "warning", "error": describe_error(error)}]
 

@@ -1,0 +1,31 @@
+"""Being in step with the server, entries and attachments both, until a deadline.
+
+Spec: 21-sync.md
+"""
+
+import time
+
+from billfold.attachments import Attachments
+from billfold.reports import SyncReport
+from billfold.synchronizer import Synchronizer
+
+
+async def sync_all(
+    synchronizer: Synchronizer, attachments: Attachments, deadline_s: float
+) -> SyncReport:
+    """Wait until nothing is under way in either direction, or for so long.
+
+    Raises:
+        StoreError: what came could not be kept.
+    """
+    end_s = time.monotonic() + deadline_s
+    error = await synchronizer.sync(deadline_s)
+    if error is None and attachments.pending_count:
+        error = await attachments.sync(end_s - time.monotonic())
+        # What the server holds now is named in records, which are to be pushed.
+        error = error or await synchronizer.sync(end_s - time.monotonic())
+    return SyncReport(
+        is_complete=synchronizer.is_synced and not attachments.pending_count,
+        unsynced_count=synchronizer.replica.unsynced_count,
+        reason=error,
+    )
