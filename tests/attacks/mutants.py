@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.attacks.catalogue import MUTANTS, Mutant
+from tests.attacks.catalogue import MUTANTS
+from tests.attacks.mutant import Mutant
 
 ROOT = Path(__file__).parents[2]
 HONEST_PATHS = ("tests/attacks/test_honest_path.py",)

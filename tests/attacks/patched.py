@@ -12,7 +12,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 
-from tests.attacks.catalogue import Mutant
+from tests.attacks.mutant import Mutant
 from tests.attacks.mutants import find
 
 

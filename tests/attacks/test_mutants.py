@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.catalogue import MUTANTS, Mutant
+from tests.attacks.catalogue import MUTANTS
+from tests.attacks.mutant import Mutant
 from tests.attacks.mutants import find, run, source_of
 
 FOLDER = Path(__file__).parent

@@ -1,0 +1,104 @@
+"""Mutants of the rows about devices, linking and membership.
+
+Spec: 02-threat-model.md
+"""
+
+from tests.attacks.mutant import mutant
+
+STATE = "billfold_protocol.membership.state"
+CHANNEL = "billfold_protocol.linking.channel"
+
+_SIGNED = (
+    "signing.verify(signed, author.keys.signing, Domain.MEMBERSHIP_SIGNATURE, self.wallet_id)",
+    "pass",
+)
+_NO_SECRET = (
+    (
+        "derivation.derive_key(secret, Domain.LINKING_INITIATOR_KEY)",
+        "derivation.derive_key(bytes(32), Domain.LINKING_INITIATOR_KEY)",
+    ),
+    (
+        "derivation.derive_key(secret, Domain.LINKING_RESPONDER_KEY)",
+        "derivation.derive_key(bytes(32), Domain.LINKING_RESPONDER_KEY)",
+    ),
+)
+
+MUTANTS = (
+    mutant(
+        "D01",
+        "a member's name is as good as its signature",
+        STATE,
+        _SIGNED,
+        at="error unchanged",
+    ),
+    mutant(
+        "D04",
+        "any member may add a recovery member",
+        STATE,
+        ("if link.kind is Kind.RECOVERY and author.role is not Role.OWNER:", "if False:"),
+    ),
+    mutant("D05", "linking needs no secret", CHANNEL, *_NO_SECRET),
+    mutant(
+        "D06",
+        "linking does not wait for the person's word",
+        "billfold.pairing",
+        ("if not await _called(confirm(hello)):", "if await _called(confirm(hello)) is None:"),
+    ),
+    mutant(
+        "D07",
+        "linking is bound to no secret and no transcript",
+        CHANNEL,
+        *_NO_SECRET,
+        ("self.transcript = hashing.digest(Domain.LINKING_TRANSCRIPT, self.transcript,", "id("),
+    ),
+    mutant(
+        "D10",
+        "a new epoch has the old key",
+        "billfold.authoring",
+        ("key=EpochKey(self.random(32))", "key=self.epoch_keys[state.epoch.id]"),
+        at="secrets",
+    ),
+    mutant(
+        "D13",
+        "an entry of the chain may stand anywhere",
+        STATE,
+        (
+            "(entry.wallet_id, entry.k, entry.previous) != (self.wallet_id, self.k + 1, self.hash)",
+            "not entry",
+        ),
+    ),
+    mutant(
+        "D13",
+        "a new device need not sign",
+        STATE,
+        (
+            'raise UnsignedMember("the new device did not sign its own addition") from error',
+            "id(error)",
+        ),
+    ),
+    mutant(
+        "D16",
+        "a viewer may write",
+        "billfold_protocol.feed.graph",
+        ("if not member.role.can_write:", "if False:"),
+    ),
+    mutant(
+        "D16",
+        "a viewer may begin an epoch",
+        STATE,
+        ("if not author.role.can_write:", "if False:"),
+    ),
+    mutant(
+        "D17",
+        "a removed device may be listed again",
+        STATE,
+        ("if device in state.sponsors:", "if device in state.members:"),
+    ),
+    mutant(
+        "D18",
+        "a wrap need not hold the committed key",
+        "billfold_protocol.key_hierarchy",
+        ("if commit_to(opened) != epoch.commitment:", "if False:"),
+        at="error unchanged",
+    ),
+)
