@@ -17,6 +17,13 @@ from billfold_protocol.errors import LocalProtocolError, Malformed
 
 _LEAVES = frozenset((type(None), bool, int, bytes, str))
 
+_SHORT_COUNT_MAX = 15
+"""Items of an array whose head is one byte."""
+
+# One for all: making a packer and its buffer takes longer than packing. It holds the interpreter's
+# lock while it packs, and forgets what it had packed when it refuses a value.
+_PACKER = msgpack.Packer(use_bin_type=True, strict_types=False)
+
 
 def encode(value: object) -> bytes:
     """Encode a value of the canonical subset; tuples are arrays.
@@ -28,6 +35,22 @@ def encode(value: object) -> bytes:
         return _pack(_sorted(value, 0))
     except (TypeError, ValueError, OverflowError) as error:
         raise LocalProtocolError(f"this value has no canonical encoding: {error}") from error
+
+
+def encode_items(values: Sequence[object]) -> bytes:
+    """Encode values one after the other, as they stand in an array behind its head.
+
+    Raises:
+        LocalProtocolError: they are more than 15, or one is outside the subset.
+    """
+    if len(values) > _SHORT_COUNT_MAX:
+        raise LocalProtocolError("these are more items than a short array has")
+    return encode(values)[1:]
+
+
+def array_of(count: int, *items: bytes) -> bytes:
+    """Return the encoding of an array of at most 15 items, from what `encode_items` returned."""
+    return bytes((0x90 | count,)) + b"".join(items)
 
 
 def decode(data: bytes, *, size_max: int) -> object:
@@ -58,7 +81,7 @@ def decode(data: bytes, *, size_max: int) -> object:
 
 
 def _pack(value: object) -> bytes:
-    packed: bytes = msgpack.packb(value, use_bin_type=True, strict_types=False)
+    packed: bytes = _PACKER.pack(value)
     return packed
 
 

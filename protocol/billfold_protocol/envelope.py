@@ -21,7 +21,7 @@ from billfold_protocol.errors import (
     LocalProtocolError,
 )
 from billfold_protocol.feed import Dep, Entry, Opening, entry_id, feed_id
-from billfold_protocol.feed.entry import header, sign_entry
+from billfold_protocol.feed.entry import encode_header, encode_place, header, sign_entry
 from billfold_protocol.ids import EntryId, EpochKey, FeedId, WalletId
 from billfold_protocol.key_hierarchy import entry_key
 from billfold_protocol.membership import MembershipState
@@ -144,19 +144,18 @@ class Sealer:
             nonce=b"",
             ciphertext=b"",
         )
+        at = encode_place(entry)
         # The place is part of the message: one plaintext sealed at two places takes two nonces.
-        message = _associated_data(entry, wallet_id) + plaintext
-        entry = replace(
-            entry,
-            nonce=sealing.hedged_nonce(self._nonce_key, random(sealing.NONCE_SIZE), message),
-        )
+        message = _associated_data(encode_header(at, b""), wallet_id) + plaintext
+        nonce = sealing.hedged_nonce(self._nonce_key, random(sealing.NONCE_SIZE), message)
         ciphertext = sealing.seal(
             entry_key(key, wallet_id),
-            entry.nonce,
+            nonce,
             sealing.pad(plaintext),
-            _associated_data(entry, wallet_id),
+            _associated_data(encode_header(at, nonce), wallet_id),
         )
-        return sign_entry(replace(entry, ciphertext=ciphertext), wallet_id, self._signing_key)
+        entry = replace(entry, nonce=nonce, ciphertext=ciphertext)
+        return sign_entry(entry, wallet_id, self._signing_key, place=at)
 
 
 def open_entry(entry: Verified[Entry], wallet_id: WalletId, key: EpochKey) -> Content:
@@ -199,14 +198,13 @@ def _check_place(place: Place) -> None:
 
 
 def _open(entry: Entry, wallet_id: WalletId, key: EpochKey) -> bytes:
-    padded = sealing.unseal(
-        entry_key(key, wallet_id), entry.nonce, entry.ciphertext, _associated_data(entry, wallet_id)
-    )
+    associated = _associated_data(codec.encode(header(entry)), wallet_id)
+    padded = sealing.unseal(entry_key(key, wallet_id), entry.nonce, entry.ciphertext, associated)
     plaintext = sealing.unpad(padded)
     if hashing.digest(Domain.ENTRY_BODY, wallet_id, plaintext) != entry.body:
         raise CommitMismatch("the sealed changes are not the ones the entry names")
     return plaintext
 
 
-def _associated_data(entry: Entry, wallet_id: WalletId) -> bytes:
-    return hashing.frame(Domain.ENTRY_SEAL, wallet_id, codec.encode(header(entry)))
+def _associated_data(encoded_header: bytes, wallet_id: WalletId) -> bytes:
+    return hashing.frame(Domain.ENTRY_SEAL, wallet_id, encoded_header)

@@ -11,6 +11,7 @@ Spec: 30-server-api.md
 """
 
 import asyncio
+import gc
 import signal
 import ssl
 import sys
@@ -51,6 +52,10 @@ SHUTDOWN_S_MAX = 3
 
 SWITCH_INTERVAL_S = 0.001
 """How long a busy thread may make the others wait for the interpreter."""
+
+GARBAGE_THRESHOLDS = (10_000, 20, 20)
+"""Python's own settings look at each connection's many objects again and again, and find nothing:
+what a frame leaves behind is not garbage in cycles."""
 
 
 class Server:
@@ -275,6 +280,8 @@ def run(config: ServerConfig, *, on_ready: Callable[[Sequence[str]], None]) -> N
             await server.stop()
 
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.freeze()  # The modules stay for good.
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main())
 

@@ -1,5 +1,7 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
+import msgpack
 import pytest
 
 from billfold_protocol import codec, limits
@@ -216,3 +218,34 @@ def test_a_set_in_another_order_or_with_repeats_is_malformed(items: list[bytes])
 def test_a_set_in_ascending_order_passes() -> None:
     codec.require_ascending([], "nothing")
     codec.require_ascending([b"a", b"aa", b"b"], "the things")
+
+
+def test_a_refused_value_leaves_nothing_behind_in_the_next_encoding() -> None:
+    for refused in (
+        [b"secret", 2**64],
+        ["text", "\ud800"],
+        [b"x" * 100_000, 1.5],
+        [[-(2**63) - 1]],
+    ):
+        with pytest.raises(LocalProtocolError):
+            codec.encode(refused)
+        assert codec.encode([1, b"a"]) == b"\x92\x01\xc4\x01a"
+
+
+def test_threads_that_encode_at_the_same_time_do_not_mix_their_values() -> None:
+    def encode_many(number: int) -> bool:
+        value = [number, bytes([number]) * 10_000, [str(number)] * 50]
+        expected = msgpack.packb(value)
+        return all(codec.encode(value) == expected for _ in range(200))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(encode_many, range(8)))
+
+
+def test_an_array_put_together_from_its_items_is_the_array_encoded_at_once() -> None:
+    items: list[object] = [1, b"bytes", "text", [None, True], {"key": -1}, 2**64 - 1, b"", [], 0]
+    for split in range(len(items) + 1):
+        parts = codec.encode_items(items[:split]), codec.encode_items(items[split:])
+        assert codec.array_of(len(items), *parts) == codec.encode(items)
+    with pytest.raises(LocalProtocolError):
+        codec.encode_items([0] * 16)

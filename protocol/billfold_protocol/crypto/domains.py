@@ -13,6 +13,12 @@ from enum import Enum, unique
 class Domain(Enum):
     """One purpose of one cryptographic operation."""
 
+    prefix: bytes
+    """The label after its length in 4 bytes: how every framed input begins."""
+
+    def __init__(self, label: bytes) -> None:
+        self.prefix = len(label).to_bytes(4, "big") + label
+
     DEVICE_ID = b"billfold/v1/hash/device-id"
     MEMBERSHIP_HASH = b"billfold/v1/hash/membership-entry"
     FEED_ID = b"billfold/v1/hash/feed-id"

@@ -13,8 +13,7 @@ HASH_SIZE = 32
 
 def frame(domain: Domain, *parts: bytes) -> bytes:
     """Join a label and parts, each after its length in 4 bytes, so that no two inputs collide."""
-    label: bytes = domain.value
-    pieces = [len(label).to_bytes(4, "big"), label]
+    pieces = [domain.prefix]
     for part in parts:
         pieces += (len(part).to_bytes(4, "big"), part)
     return b"".join(pieces)

@@ -30,7 +30,6 @@ VERSION = 1
 FEED_SALT_SIZE = 16
 
 _FIELDS_COUNT = 12
-_CIPHERTEXT_INDEX = 11
 
 
 class Dep(NamedTuple):
@@ -137,11 +136,38 @@ def header(entry: Entry) -> list[object]:
     ]
 
 
+def encode_place(entry: Entry) -> bytes:
+    """Encode the fields before the nonce, as they stand in the envelope's array."""
+    return codec.encode_items(header(entry)[:-1])
+
+
+def encode_header(place: bytes, nonce: bytes) -> bytes:
+    """Encode `header` with another nonce.
+
+    Args:
+        place: what `encode_place` returned.
+        nonce: the envelope's.
+    """
+    return codec.array_of(_FIELDS_COUNT - 1, place, codec.encode(nonce))
+
+
 def sign_entry(
-    entry: Entry, wallet_id: WalletId, key: signing.SigningKey
+    entry: Entry, wallet_id: WalletId, key: signing.SigningKey, *, place: bytes | None = None
 ) -> signing.Verified[Entry]:
-    """Sign an entry of our own."""
-    body = codec.encode([*header(entry), entry.ciphertext])
+    """Sign an entry of our own.
+
+    Args:
+        entry: sealed.
+        wallet_id: its wallet.
+        key: its author's.
+        place: what `encode_place` returned for it, if that is known already.
+    """
+    body = codec.array_of(
+        _FIELDS_COUNT,
+        encode_place(entry) if place is None else place,
+        codec.encode(entry.nonce),
+        codec.encode(entry.ciphertext),
+    )
     return signing.sign_value(key, entry, body, Domain.ENTRY_SIGNATURE, wallet_id)
 
 
