@@ -12,7 +12,7 @@ WORKERS ?= 2
 LISTEN ?= 127.0.0.1:8080
 STORE ?= sqlite:build/server.db
 
-.PHONY: demo test check lint types imports vectors bench simulate crash fuzz attacks mutants format serve clean
+.PHONY: demo test check lint types imports vectors bench simulate crash blobs fuzz attacks mutants format serve clean
 
 demo: $(READY)
 	$(BIN)/python -m tests.demo
@@ -44,6 +44,9 @@ simulate: $(READY)
 
 crash: $(READY)
 	BILLFOLD_KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/integration/test_kill.py
+
+blobs: $(READY)
+	BILLFOLD_BLOB_SIZE=$(or $(SIZE),100) BILLFOLD_BLOB_CUTS=$(or $(CUTS),20) $(BIN)/python -m pytest -q -s tests/integration/test_blob_campaign.py
 
 fuzz: $(READY)
 	BILLFOLD_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/python -m pytest -q tests/properties

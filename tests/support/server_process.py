@@ -56,6 +56,12 @@ class ServerProcess:
             self._process.kill()
         await self._process.communicate()
 
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, number: signal.Signals) -> None:
         """Send the process a signal."""
         assert self._process is not None
