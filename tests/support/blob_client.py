@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from billfold.blobs import BlobAccess, BlobCache, BlobExchange, BlobLink
-from billfold.transport import WebSocketTransport
+from billfold.transport import Transport, WebSocketTransport
 from billfold_protocol.blobs import BlobRef
 from billfold_server.app import Server
 from tests.support.sync_client import SyncClient
@@ -27,10 +27,15 @@ async def let_in(server: Server, wallet: TestWallet) -> None:
 
 @asynccontextmanager
 async def exchange_of(
-    wallet: TestWallet, address: str, folder: Path, device: TestDevice | None = None
+    wallet: TestWallet,
+    address: str,
+    folder: Path,
+    device: TestDevice | None = None,
+    *,
+    way: Transport | None = None,
 ) -> AsyncIterator[BlobExchange]:
-    """Return the blobs of one device, whose copies are in a folder."""
-    who, home, transport = device or wallet.owner, wallet.state.home, WebSocketTransport()
+    """Return the blobs of one device, whose copies are in a folder; `way` may lie."""
+    who, home, transport = device or wallet.owner, wallet.state.home, way or WebSocketTransport()
     assert home is not None
     access = BlobAccess(
         wallet_id=wallet.chain.wallet_id,

@@ -11,22 +11,17 @@ there is found by their hashes, so nothing has to be written down about them.
 Spec: 23-blobs.md
 """
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
-from billfold_protocol.blob_manifest import MANIFEST_SIZE_MAX, SEALED_CHUNK_SIZE, BlobManifest
-from billfold_protocol.errors import (
-    BlobMissing,
-    CommitMismatch,
-    Downgrade,
-    Malformed,
-    StoreDamaged,
-)
+from billfold_protocol.blob_manifest import BlobManifest
+from billfold_protocol.errors import BlobMissing
 from billfold_protocol.ids import BlobId, HolderTag, WalletId
 from billfold_server.blobs.disk import (
     DRAFT,
@@ -36,6 +31,21 @@ from billfold_server.blobs.disk import (
     replace_whole,
     sync_folder,
 )
+from billfold_server.blobs.layout import (
+    HEADER_SIZE,
+    HOLDERS,
+    PART,
+    WHOLE,
+    chunk_offset,
+    id_of,
+    manifests_in,
+    name,
+    opened,
+    read_chunk,
+    read_manifest,
+    survey,
+    write_at,
+)
 from billfold_server.blobs.store import (
     HOLDING_SIZE_MAX,
     BlobUsage,
@@ -44,8 +54,6 @@ from billfold_server.blobs.store import (
 )
 from billfold_server.quotas import Quotas
 
-HEADER_SIZE: Final = 4
-WHOLE, PART, HOLDERS = ".blob", ".part", ".holders"
 SHELVES_COUNT: Final = 64
 WALLETS_PER_SHELF_MAX: Final = 16
 """Wallets whose usage and uploads are kept in memory."""
@@ -102,6 +110,9 @@ class FileBlobStore:
                 wallet.usage = usage.plus(manifest)
                 upload = wallet.uploads[manifest.id]
             self._touch(wallet.folder / name(manifest.id, PART))
+            if not upload[1]:
+                # All of it was there when a crash came before its end.
+                self._finish(wallet, manifest.id)
             return frozenset(upload[1])
 
     def put(self, wallet_id: WalletId, blob: BlobId, index: int, data: bytes) -> frozenset[int]:
@@ -116,10 +127,8 @@ class FileBlobStore:
             manifest.check_chunk(index, data)
             if index in missing:
                 path = wallet.folder / name(blob, PART)
-                with path.open("r+b", buffering=0) as file:
-                    _write_at(file.fileno(), data, chunk_offset(manifest, index))
-                    if missing == {index}:
-                        os.fsync(file.fileno())
+                with opened(path, os.O_WRONLY) as descriptor:
+                    write_at(descriptor, data, chunk_offset(manifest, index))
                 self._touch(path)
                 missing.remove(index)
             if not missing:
@@ -129,16 +138,17 @@ class FileBlobStore:
     def manifest(self, wallet_id: WalletId, blob: BlobId) -> BlobManifest:
         """See `BlobStore.manifest`."""
         with self._open_whole(wallet_id, blob) as descriptor:
-            return _read_manifest(descriptor, blob)
+            manifest = read_manifest(descriptor, blob)
+        return manifest or self._rotten(wallet_id, blob)
 
     def read(self, wallet_id: WalletId, blob: BlobId, index: int) -> bytes:
         """See `BlobStore.read`."""
         with self._open_whole(wallet_id, blob) as descriptor:
-            start = HEADER_SIZE + _manifest_size(descriptor) + index * SEALED_CHUNK_SIZE
-            data = os.pread(descriptor, SEALED_CHUNK_SIZE, start)
-        if not data:
-            raise BlobMissing("the blob has no such chunk")
-        return data
+            manifest = read_manifest(descriptor, blob)
+            if manifest is not None and index >= manifest.count:
+                raise BlobMissing("the blob has no such chunk")
+            data = None if manifest is None else read_chunk(descriptor, manifest, index)
+        return data or self._rotten(wallet_id, blob)
 
     def hold(self, wallet_id: WalletId, blob: BlobId, tag: HolderTag) -> None:
         """See `BlobStore.hold`."""
@@ -166,12 +176,8 @@ class FileBlobStore:
         """See `BlobStore.collect`."""
         removed, left = 0, BlobUsage()
         with converted(self._folder):
-            wallet_ids = [
-                WalletId(bytes.fromhex(path.name))
-                for shelf in sorted(self._folder.iterdir())
-                for path in sorted(shelf.iterdir())
-            ]
-        for wallet_id in wallet_ids:
+            folders = sorted(self._folder.glob("*/*"))
+        for wallet_id in map(WalletId, filter(None, map(id_of, folders))):
             with self._using(wallet_id) as wallet:
                 removed += self._collect(wallet)
                 wallet.usage = None
@@ -199,7 +205,7 @@ class FileBlobStore:
     def _usage(self, wallet: _Wallet) -> BlobUsage:
         if wallet.usage is None:
             usage = BlobUsage()
-            for _, manifest in _manifests(wallet.folder):
+            for manifest in manifests_in(wallet.folder):
                 usage = usage.plus(manifest)
             wallet.usage = usage
         return wallet.usage
@@ -209,12 +215,13 @@ class FileBlobStore:
         upload = wallet.uploads.get(blob)
         path = wallet.folder / name(blob, PART)
         if upload is None and path.exists():
-            try:
-                upload = wallet.uploads[blob] = _survey(path, blob)
-            except StoreDamaged:
+            upload = survey(path, blob)
+            if upload is None:
                 # A crash tore its first bytes; nothing of it was ever promised.
                 remove(path)
                 wallet.usage = None
+            else:
+                wallet.uploads[blob] = upload
         return upload
 
     def _begin(self, wallet: _Wallet, manifest: BlobManifest) -> None:
@@ -224,23 +231,39 @@ class FileBlobStore:
                 sync_folder(folder.parent)
         path = wallet.folder / name(manifest.id, PART)
         encoded = manifest.encode()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            _write_at(descriptor, len(encoded).to_bytes(HEADER_SIZE, "big") + encoded, 0)
+            with opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
+                write_at(descriptor, len(encoded).to_bytes(HEADER_SIZE, "big") + encoded, 0)
         except OSError:
             remove(path)
             raise
-        finally:
-            os.close(descriptor)
         wallet.uploads[manifest.id] = (manifest, set(range(manifest.count)))
 
     def _finish(self, wallet: _Wallet, blob: BlobId) -> None:
-        """Let an upload be a whole blob; its bytes are on the disk."""
-        self._put_holding(wallet, blob, Holding(since_s=self._now()))
+        """Let an upload of which nothing is missing be a whole blob; durable on return."""
+        path = wallet.folder / name(blob, PART)
+        with opened(path, os.O_WRONLY) as descriptor:
+            os.fsync(descriptor)
+        # One that was found rotten, and is brought again, is held by whom it was held before.
+        if not (self._find_holding(wallet, blob) or Holding(since_s=0)).tags:
+            self._put_holding(wallet, blob, Holding(since_s=self._now()))
         with converted(wallet.folder, is_sync=True):
-            (wallet.folder / name(blob, PART)).replace(wallet.folder / name(blob, WHOLE))
+            path.replace(wallet.folder / name(blob, WHOLE))
             sync_folder(wallet.folder)
         wallet.uploads.pop(blob, None)
+
+    def _rotten(self, wallet_id: WalletId, blob: BlobId) -> NoReturn:
+        """Let a whole blob whose bytes have changed be an upload again, which somebody may end.
+
+        Raises:
+            BlobMissing: always.
+        """
+        with self._using(wallet_id) as wallet:
+            wallet.uploads.pop(blob, None)
+            with contextlib.suppress(FileNotFoundError):
+                (wallet.folder / name(blob, WHOLE)).replace(wallet.folder / name(blob, PART))
+                self._touch(wallet.folder / name(blob, PART))
+        raise BlobMissing("the server's copy of this blob is damaged")
 
     @contextmanager
     def _open_whole(self, wallet_id: WalletId, blob: BlobId) -> Iterator[int]:
@@ -249,22 +272,23 @@ class FileBlobStore:
         path = self._folder / named[:2] / named / name(blob, WHOLE)
         with converted(self._folder):
             try:
-                descriptor = os.open(path, os.O_RDONLY)
+                with opened(path) as descriptor:
+                    yield descriptor
             except FileNotFoundError as error:
                 raise BlobMissing("the server does not hold this blob") from error
-            try:
-                yield descriptor
-            finally:
-                os.close(descriptor)
 
     def _holding(self, wallet: _Wallet, blob: BlobId) -> Holding:
-        data = read_whole(wallet.folder / name(blob, HOLDERS), HOLDING_SIZE_MAX)
-        if data is None:
+        """Return who holds a whole blob."""
+        found = self._find_holding(wallet, blob)
+        if found is None:
             # A folder that was put back without it: whoever holds the blob has time to say so.
-            lost = Holding(since_s=self._now(), was_held=True)
-            self._put_holding(wallet, blob, lost)
-            return lost
-        return Holding.decode(data)
+            found = Holding(since_s=self._now(), was_held=True)
+            self._put_holding(wallet, blob, found)
+        return found
+
+    def _find_holding(self, wallet: _Wallet, blob: BlobId) -> Holding | None:
+        data = read_whole(wallet.folder / name(blob, HOLDERS), HOLDING_SIZE_MAX)
+        return None if data is None else Holding.decode(data)
 
     def _put_holding(self, wallet: _Wallet, blob: BlobId, holding: Holding) -> None:
         replace_whole(wallet.folder / name(blob, HOLDERS), holding.encode())
@@ -273,87 +297,32 @@ class FileBlobStore:
         os.utime(path, (self._now(), self._now()))
 
     def _collect(self, wallet: _Wallet) -> int:
-        removed, now_s = 0, self._now()
+        removed = 0
         for path in sorted(wallet.folder.iterdir()):
-            blob = BlobId(bytes.fromhex(path.name.partition(".")[0]))
-            if path.suffix == PART and now_s - path.stat().st_mtime >= self._quotas.blobs_unheld_s:
+            found = id_of(path)
+            if found is None:
+                continue
+            if path.suffix == DRAFT:
                 remove(path)
-                wallet.uploads.pop(blob, None)
+            elif path.suffix in {PART, WHOLE} and self._is_due(wallet, path, BlobId(found)):
+                # The blob first: without its list it could not be judged again.
+                remove(path)
+                remove(path.with_suffix(HOLDERS))
+                wallet.uploads.pop(BlobId(found), None)
                 removed += 1
-            elif path.suffix == DRAFT:
+            elif path.suffix == HOLDERS and not _has_blob(path):
+                # A crash came between the two removals.
                 remove(path)
-            elif path.suffix == WHOLE:
-                if self._holding(wallet, blob).is_due(self._quotas, now_s=now_s):
-                    # The blob first: without its list it could not be judged again.
-                    remove(path)
-                    remove(wallet.folder / name(blob, HOLDERS))
-                    removed += 1
-            elif path.suffix == HOLDERS:
-                stems = [wallet.folder / name(blob, suffix) for suffix in (WHOLE, PART)]
-                if not any(stem.exists() for stem in stems):
-                    # A crash came between the two removals.
-                    remove(path)
         return removed
 
-
-def name(blob: BlobId, suffix: str) -> str:
-    """Return the name of one of a blob's files."""
-    return blob.hex() + suffix
-
-
-def chunk_offset(manifest: BlobManifest, index: int) -> int:
-    """Return where a chunk begins in a blob's file."""
-    return HEADER_SIZE + len(manifest.encode()) + index * SEALED_CHUNK_SIZE
+    def _is_due(self, wallet: _Wallet, path: Path, blob: BlobId) -> bool:
+        if path.suffix == WHOLE:
+            return self._holding(wallet, blob).is_due(self._quotas, now_s=self._now())
+        holding = self._find_holding(wallet, blob)
+        if holding is not None and holding.tags:
+            return False
+        return self._now() - path.stat().st_mtime >= self._quotas.blobs_unheld_s
 
 
-def _manifests(folder: Path) -> Iterator[tuple[Path, BlobManifest]]:
-    if not folder.exists():
-        return
-    for path in sorted(folder.iterdir()):
-        if path.suffix in {WHOLE, PART}:
-            blob = BlobId(bytes.fromhex(path.stem))
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                yield path, _read_manifest(descriptor, blob)
-            except StoreDamaged:
-                # A crash tore an upload's first bytes; a whole blob's were on the disk.
-                if path.suffix == WHOLE:
-                    raise
-            finally:
-                os.close(descriptor)
-
-
-def _survey(path: Path, blob: BlobId) -> tuple[BlobManifest, set[int]]:
-    """Find out which chunks of an upload are there."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        manifest = _read_manifest(descriptor, blob)
-        missing = set()
-        for index in range(manifest.count):
-            size, start = manifest.sealed_chunk_size(index), chunk_offset(manifest, index)
-            try:
-                manifest.check_chunk(index, os.pread(descriptor, size, start))
-            except CommitMismatch:
-                missing.add(index)
-    finally:
-        os.close(descriptor)
-    return manifest, missing
-
-
-def _manifest_size(descriptor: int) -> int:
-    return int.from_bytes(os.pread(descriptor, HEADER_SIZE, 0), "big")
-
-
-def _read_manifest(descriptor: int, blob: BlobId) -> BlobManifest:
-    size = min(_manifest_size(descriptor), MANIFEST_SIZE_MAX)
-    try:
-        return BlobManifest.verify(os.pread(descriptor, size, HEADER_SIZE), blob)
-    except (CommitMismatch, Malformed, Downgrade) as error:
-        raise StoreDamaged("A blob's file is damaged; keep it and restore a backup.") from error
-
-
-def _write_at(descriptor: int, data: bytes, start: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, start)
-        view, start = view[written:], start + written
+def _has_blob(holders: Path) -> bool:
+    return any(holders.with_suffix(suffix).exists() for suffix in (WHOLE, PART))
