@@ -20,6 +20,7 @@ from billfold.proposals import Proposals
 from billfold.pushing import Pushing
 from billfold.refusals import error_of
 from billfold.replica import Replica
+from billfold.snapshot_exchange import SnapshotExchange
 from billfold_protocol.client_session import (
     Accepted,
     Acked,
@@ -39,8 +40,12 @@ from billfold_protocol.messages import (
     Ended,
     Entries,
     HeardBeacon,
+    Judged,
     Members,
     Registered,
+    SnapshotBytes,
+    SnapshotHeld,
+    SnapshotWanted,
     Wraps,
 )
 
@@ -77,7 +82,8 @@ class Conversation:
             session=ClientSession(origin=address),
         )
         self._proposals = proposals
-        self._entrance = Entrance(self._line)
+        self._snapshots = SnapshotExchange(self._line)
+        self._entrance = Entrance(self._line, self._snapshots.wish)
         self._pushing = Pushing(self._line)
         self._comparison = Comparison(self._line)
         self._done_count = self._total_count = 0
@@ -174,8 +180,9 @@ class Conversation:
                 self.tell_if_synced()
             case Refused(rejection=rejection):
                 self._comparison.refused(rejection)
-                if not self._proposals.refused(rejection):
-                    self._pushing.refused(rejection)
+                if self._snapshots.refused(rejection) or self._proposals.refused(rejection):
+                    return
+                self._pushing.refused(rejection)
             case ChainGrew():
                 if not self._comparison.appended():
                     self._proposals.appended()
@@ -185,6 +192,8 @@ class Conversation:
                 self._comparison.difference(vector)
             case HeardBeacon(beacon=beacon):
                 hear(replica, beacon)
+            case SnapshotHeld() | SnapshotBytes() | SnapshotWanted() | Judged():
+                self._snapshots.receive(event)
             case Ended(reason=reason):
                 self._ended(reason)
             case Left():
@@ -204,6 +213,7 @@ class Conversation:
             self._done_count += len(message.entries)
             total = max(self._total_count, self._done_count)
             self._line.tell(SyncProgress(done=self._done_count, total=total))
+        self._snapshots.look()
 
     def _has_read(self, n: int) -> None:
         self._read_n = n
@@ -216,6 +226,7 @@ class Conversation:
             self._has_caught_up = True
             self._proposals.reconnected()
         self._comparison.caught_up(n)
+        self._snapshots.caught_up()
         self.tell_if_synced()
 
     def _ended(self, reason: Reason) -> None:

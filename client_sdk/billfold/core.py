@@ -30,6 +30,7 @@ from billfold_protocol.feed import Dep, Entry, FeedGraph, Opening, parse_entry, 
 from billfold_protocol.ids import DeviceId, EpochId, EpochKey, FeedId, HolderId, WalletId
 from billfold_protocol.key_hierarchy import open_back_links
 from billfold_protocol.membership import Member, MembershipChain
+from billfold_protocol.snapshot import Snapshot
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +56,9 @@ class Core:
     document: Document
     quarantined: set[bytes]
     """Ids of entries whose content is set aside as a whole."""
+
+    base: Snapshot | None
+    """The snapshot that this replica stands on: what it covers is not held entry by entry."""
 
     now_ms: Callable[[], int]
     random: RandomBytes

@@ -12,6 +12,7 @@ from billfold_protocol.envelope import RandomBytes, Sealer
 from billfold_protocol.errors import Malformed, StoreDamaged
 from billfold_protocol.ids import DeviceId
 from billfold_protocol.membership import DeviceKeys
+from billfold_protocol.snapshot_sealing import Maker
 
 _VERSION = 1
 _SECRETS_SIZE_MAX = 256
@@ -20,7 +21,7 @@ _SECRETS_SIZE_MAX = 256
 class DeviceSecrets:
     """The three 32-byte seeds of a device; they never show in a representation."""
 
-    __slots__ = ("_seeds", "device_id", "keys", "sealer", "signing_key", "unwrapping_key")
+    __slots__ = ("_seeds", "device_id", "keys", "maker", "sealer", "signing_key", "unwrapping_key")
 
     def __init__(self, signing_seed: bytes, wrapping_seed: bytes, nonce_seed: bytes) -> None:
         self._seeds = (signing_seed, wrapping_seed, nonce_seed)
@@ -29,6 +30,11 @@ class DeviceSecrets:
         self.sealer = Sealer(self.signing_key, nonce_seed)
         self.keys = DeviceKeys(self.signing_key.public_key, self.unwrapping_key.public_key)
         self.device_id: DeviceId = self.keys.device_id
+        self.maker = Maker(
+            device=self.device_id,
+            signing_key=self.signing_key,
+            make_nonce=self.sealer.nonce,
+        )
 
     def __repr__(self) -> str:
         return f"DeviceSecrets(device_id={self.device_id.hex()})"

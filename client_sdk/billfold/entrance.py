@@ -3,20 +3,23 @@
 Spec: 20-handshake.md
 """
 
+from collections.abc import Callable
+
 from billfold.cursor import CURSOR_KEY, read_cursor
 from billfold.journal import SubscribeDue
 from billfold.line import Line
 from billfold_protocol.client_session import Opened
 from billfold_protocol.errors import ServerIdentity, ServerRollback
 from billfold_protocol.membership import Home, ServerAddress
-from billfold_protocol.messages import Register, Subscribe
+from billfold_protocol.messages import Register, Subscribe, Wish
 
 
 class Entrance:
     """How one connection begins."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, wish: Callable[[], Wish | None]) -> None:
         self._line = line
+        self._wish = wish
         self._has_registered = False
 
     def open(self, opened: Opened) -> None:
@@ -52,6 +55,7 @@ class Entrance:
             head=state.head,
             cursor=cursor if is_known else None,
             vector=None if is_known else replica.vector_on_server(),
+            wish=self._wish(),
         )
         key = replica.core.secrets.signing_key
         line.outgoing.append(line.session.subscribe(message, key, pinned_key=line.home.key))

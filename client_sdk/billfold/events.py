@@ -51,6 +51,22 @@ class SyncProgress:
     total: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotProgress:
+    """How much of a snapshot with which this device begins has come, in bytes."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotLoaded:
+    """This device has begun with a snapshot: the wallet can be read; what came later follows."""
+
+    entries_count: int
+    """Entries that the snapshot covers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Synced:
     """Everything on the server is here, and everything here is on the server."""
@@ -100,6 +116,8 @@ Event = (
     | DeviceRemoved
     | ThisDeviceRemoved
     | SyncProgress
+    | SnapshotProgress
+    | SnapshotLoaded
     | Synced
     | ConnectionChanged
     | AttachmentProgress

@@ -80,6 +80,11 @@ class Inbox:
             self._open(entry, self._core.epoch_keys[entry.value.epoch])
         self._apply()
 
+    def settle(self, outcome: Outcome) -> None:
+        """Take what came to count in another way than by being received."""
+        self._settle(outcome)
+        self._apply()
+
     def chain_grew(self) -> None:
         """Judge again what waited for membership entries."""
         self._settle(self._core.graph.chain_grew())

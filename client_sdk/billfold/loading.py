@@ -6,6 +6,7 @@ Spec: 40-wallet-document.md
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from billfold.bases import BASE_KEY, base_heads, read_base
 from billfold.core import Core, parse_set_aside, read_entry, verified_entry
 from billfold.device import DeviceSecrets
 from billfold.document import Document, MergeKinds, change_actor
@@ -90,6 +91,7 @@ def load_core(
             merge_kinds=merge_kinds,
         ),
         quarantined={item.hash for item in quarantined if parse_set_aside(item) is None},
+        base=read_base(state.meta.get(BASE_KEY), wallet_id),
         now_ms=now_ms,
         random=random,
     )
@@ -100,7 +102,9 @@ def _restore_graph(core: Core, state: WalletState, *, is_elsewhere: bool) -> Loa
     """Give the feed graph what counted."""
     unopened: list[Verified[Entry]] = []
     excluded: list[bytes] = []
-    owners: dict[FeedId, DeviceId] = {}
+    base = {} if core.base is None else base_heads(core.base)
+    core.graph.adopt(base)
+    owners: dict[FeedId, DeviceId] = {feed: head.device for feed, head in base.items()}
     for row in core.store.entry_index():
         dep = Dep(row.feed, row.seq, row.entry_id)
         if row.feed not in owners:

@@ -266,6 +266,10 @@ class Outbox:
             if last >= 0:
                 self._core.write(MarkAcked(feed, last))
 
+    def covered(self, seq: int) -> None:
+        """Take note that own entries up to `seq` are in a snapshot that this replica stands on."""
+        self.acked([id_ for id_, unacked in self._unacked.items() if unacked.entry.seq <= seq])
+
     def lost(self, ids: Sequence[EntryId] | None = None) -> None:
         """Take note that entries must be sent again: some, or with None all of them."""
         for id_ in self._unacked if ids is None else ids:

@@ -19,6 +19,7 @@ from billfold.inbox import Inbox
 from billfold.loading import load_core
 from billfold.membership_news import news_of
 from billfold.outbox import Outbox
+from billfold.snapshots import Keeper
 from billfold.store import (
     AppendChanges,
     DeleteMeta,
@@ -99,6 +100,7 @@ class Replica:
             merge_kinds,
             is_elsewhere=loaded.is_elsewhere,
         )
+        self.snapshots = Keeper(self.core, self._inbox, self._outbox, merge_kinds)
 
     @property
     def wallet_id(self) -> WalletId:
@@ -221,6 +223,7 @@ class Replica:
             self._outbox.due(room)
             footing.after_sealing()
         self._outbox.store_pending()
+        self.snapshots.prepare(is_live=room is not None)
         self._save_if_long()
 
     def receive_members(self, k: int, raws: Sequence[bytes]) -> None:

@@ -38,7 +38,9 @@ from billfold_protocol.messages import (
     Difference,
     Ended,
     Entries,
+    FromServer,
     HeardBeacon,
+    Judged,
     Members,
     Push,
     Pushed,
@@ -46,6 +48,9 @@ from billfold_protocol.messages import (
     Registered,
     Rejected,
     ServerMessage,
+    SnapshotBytes,
+    SnapshotHeld,
+    SnapshotWanted,
     Subscribe,
     Subscribed,
     Unsubscribe,
@@ -130,6 +135,7 @@ Event = (
     | HeardBeacon
     | Ended
     | Left
+    | FromServer
 )
 
 
@@ -305,7 +311,17 @@ class ClientSession:
                 return message
             case Challenge():
                 raise RemoteProtocolError("the server opened the connection twice")
-            case Members() | Wraps() | Entries() | Difference() | HeardBeacon():
+            case (
+                Members()
+                | Wraps()
+                | Entries()
+                | Difference()
+                | HeardBeacon()
+                | SnapshotHeld()
+                | SnapshotBytes()
+                | SnapshotWanted()
+                | Judged()
+            ):
                 return message
 
     def _give_back(self, wallet_id: WalletId, ids: Sequence[EntryId]) -> None:

@@ -7,6 +7,7 @@ or object; nothing is pruned on the word of one device while another could look.
 Spec: 16-snapshots.md
 """
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
@@ -106,9 +107,28 @@ def header(snapshot: Snapshot) -> list[object]:
     ]
 
 
+class CiphertextHash:
+    """The hash by which a statement names its sealed bytes, for bytes that come in parts."""
+
+    def __init__(self, size: int) -> None:
+        # What `hashing.digest` takes of one part: the frame of the label, its size, the part.
+        framed = hashing.frame(Domain.SNAPSHOT_BODY) + size.to_bytes(4, "big")
+        self._hash = hashlib.sha256(framed)
+
+    def update(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._hash.update(data)
+
+    def digest(self) -> bytes:
+        """Return the 32-byte hash of all that was taken."""
+        return self._hash.digest()
+
+
 def ciphertext_hash(ciphertext: bytes) -> bytes:
     """Return the 32-byte hash by which a statement names its sealed bytes."""
-    return hashing.digest(Domain.SNAPSHOT_BODY, ciphertext)
+    whole = CiphertextHash(len(ciphertext))
+    whole.update(ciphertext)
+    return whole.digest()
 
 
 def sign_snapshot(snapshot: Snapshot, key: signing.SigningKey) -> signing.Verified[Snapshot]:

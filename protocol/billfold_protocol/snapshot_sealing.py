@@ -8,7 +8,7 @@ Spec: 16-snapshots.md
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from billfold_protocol import codec, limits
 from billfold_protocol.crypto import derivation, hashing, sealing
@@ -61,8 +61,8 @@ class Maker:
 
     device: DeviceId
     signing_key: SigningKey
-    nonce_key: bytes
-    """The device's 32 bytes for hedged nonces."""
+    make_nonce: Callable[[RandomBytes, bytes], bytes] = field(repr=False)
+    """Makes a hedged nonce of 24 bytes from fresh bytes and the message."""
 
 
 def seal_snapshot(
@@ -107,7 +107,7 @@ def seal_snapshot(
         digest=b"",
     )
     message = _associated_data(draft) + plaintext
-    nonce = sealing.hedged_nonce(maker.nonce_key, random(sealing.NONCE_SIZE), message)
+    nonce = maker.make_nonce(random, message)
     draft = replace(draft, nonce=nonce)
     ciphertext = sealing.seal(
         snapshot_key(key, state.wallet_id), nonce, sealing.pad(plaintext), _associated_data(draft)

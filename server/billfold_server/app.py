@@ -27,17 +27,18 @@ from billfold_server.blobs.endpoint import BlobEndpoint
 from billfold_server.blobs.service import BlobService
 from billfold_server.blobs.upkeep import keep_collected, open_blob_store
 from billfold_server.committer import Committer, keep_maintained
+from billfold_server.compaction import keep_compacted
 from billfold_server.config import Address, ServerConfig
 from billfold_server.connections import Admission, GuardedServer
 from billfold_server.identity import load_server_seed
 from billfold_server.logs import ServerLog
 from billfold_server.metrics import Metrics
 from billfold_server.outbox import OutboxPool
-from billfold_server.relay import ReadRequest, Relay
+from billfold_server.relay import Piece, ReadRequest, Relay
 from billfold_server.rendezvous import Rendezvous
 from billfold_server.routes import Routes, Services
 from billfold_server.soundness import require_sound_libraries
-from billfold_server.store import LogStore, StoredEntry, open_store, store_path
+from billfold_server.store import LogStore, open_store, store_path
 from billfold_server.websocket import SyncEndpoint
 
 READERS_COUNT = 2
@@ -159,7 +160,10 @@ class Server:
         upkeep = loop.create_task(keep_maintained(store, on_broken=self._break))
         self._resources.push_async_callback(_cancel, upkeep)
 
-        async def read(request: ReadRequest) -> list[StoredEntry]:
+        compaction = keep_compacted(relay, store, self._committer, on_broken=self._break)
+        self._resources.push_async_callback(_cancel, loop.create_task(compaction))
+
+        async def read(request: ReadRequest) -> Piece:
             return await loop.run_in_executor(self._readers, request.run, store)
 
         self._sync = SyncEndpoint(

@@ -6,7 +6,7 @@ its order, so that a membership entry is sent before the entries that were made 
 Spec: 30-server-api.md
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from billfold_protocol import limits
@@ -71,7 +71,22 @@ class RepeatStep:
     peer: Peer
 
 
-Step = EntriesStep | MemberStep | BeaconStep | RepeatStep
+@dataclass(slots=True, kw_only=True)
+class SnapshotStep:
+    """Something about a snapshot."""
+
+    writes: tuple[Write, ...]
+    done: Callable[[], None]
+    """What follows once the writes are durable."""
+
+    peer: Peer | None
+    """Who is told if they are not."""
+
+    named: EntryId | None
+    """The snapshot's id, as a refusal names it."""
+
+
+Step = EntriesStep | MemberStep | BeaconStep | RepeatStep | SnapshotStep
 
 
 @dataclass(slots=True)
@@ -128,6 +143,8 @@ class WalletCommit:
                     yield AppendMembers(wallet_id=wallet_id, members=(member,), wraps=wraps)
                 case BeaconStep(device=device, raw=raw):
                     yield PutBeacon(wallet_id=wallet_id, device=device, raw=raw)
+                case SnapshotStep(writes=writes):
+                    yield from writes
                 case RepeatStep():
                     pass
 

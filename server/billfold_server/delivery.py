@@ -30,6 +30,7 @@ from billfold_server.commits import (
     EntriesStep,
     MemberStep,
     RepeatStep,
+    SnapshotStep,
     WalletCommit,
 )
 from billfold_server.hub import Hub, Peer
@@ -45,6 +46,9 @@ class Counters:
     entries_sent: int = 0
     entries_refused: int = 0
     members_appended: int = 0
+    snapshots_taken: int = 0
+    snapshots_objected: int = 0
+    entries_pruned: int = 0
     wallets_registered: int = 0
     protocol_errors: int = 0
     commits: int = 0
@@ -91,6 +95,8 @@ class Delivery:
                         self._announce(part.wallet, step)
                     case RepeatStep():
                         self.appended(step.peer, part.wallet)
+                    case SnapshotStep():
+                        step.done()
                     case BeaconStep():
                         message = HeardBeacon(wallet_id=wallet_id, beacon=step.raw)
                         for peer, _ in self.hub.listeners(wallet_id):
@@ -215,6 +221,8 @@ class Delivery:
             if isinstance(step, MemberStep):
                 named = EntryId(membership_hash(step.member.raw[64:]))
                 self.refuse(step.peer, part.wallet, [named], Reason.FULL)
+            elif isinstance(step, SnapshotStep) and step.peer and step.named:
+                self.refuse(step.peer, part.wallet, [step.named], Reason.FULL)
             elif isinstance(step, RepeatStep):
                 self.end_with(step.peer, part.wallet.wallet_id, Reason.FULL)
 

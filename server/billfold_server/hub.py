@@ -14,7 +14,7 @@ from typing import Protocol
 
 from billfold_protocol.errors import RemoteProtocolError
 from billfold_protocol.feed import Vector
-from billfold_protocol.ids import DeviceId, FeedId, WalletId
+from billfold_protocol.ids import DeviceId, FeedId, SnapshotId, WalletId
 from billfold_protocol.messages import ServerMessage
 from billfold_protocol.server_session import CLOSE_POLICY, ServerSession
 
@@ -59,6 +59,15 @@ class FetchJob:
     count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotJob:
+    """The rest of a snapshot that a peer is to get."""
+
+    wallet_id: WalletId
+    snapshot: SnapshotId
+    offset: int
+
+
 class Peer:
     """One connection."""
 
@@ -69,7 +78,7 @@ class Peer:
         """The network address, for rates only; never stored."""
 
         self.subscriptions: dict[WalletId, Subscription] = {}
-        self.fetches: deque[FetchJob] = deque()
+        self.fetches: deque[FetchJob | SnapshotJob] = deque()
         self._behind: dict[WalletId, None] = {}
 
     def send(self, message: ServerMessage) -> None:
@@ -105,7 +114,7 @@ class Peer:
             self._behind[wallet_id] = None
         return wallet_id
 
-    def ask(self, job: FetchJob) -> None:
+    def ask(self, job: FetchJob | SnapshotJob) -> None:
         """Put a request for part of a feed behind the others.
 
         Raises:

@@ -96,6 +96,11 @@ class Intake:
         """Bytes that are staged."""
         return self._staged.size
 
+    def stage(self, wallet: ActiveWallet, size: int) -> WalletCommit:
+        """Return a wallet's part of the next commit, to which so many bytes are added."""
+        self._staged.size += size
+        return self._staged.of(wallet)
+
     def settle(self, commit: Commit) -> None:
         """Take note that a commit has ended, one way or the other."""
         for registration in commit.registrations:

@@ -11,6 +11,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
+from billfold_protocol import limits
+
 DAY_S: Final = 86_400
 
 
@@ -45,6 +47,15 @@ class Quotas:
 
     beacons_per_device_per_hour: int = 7200
     """Beacons of one device that are passed on in an hour, and in one burst."""
+
+    snapshots_per_device_per_hour: int = 120
+    """Snapshots one device may offer in an hour, and in one burst; likewise verdicts."""
+
+    snapshot_grace_s: int = limits.SNAPSHOT_GRACE_S
+    """Seconds for which entries that an endorsed snapshot covers are kept, for objections."""
+
+    snapshot_alone_s: int = limits.SNAPSHOT_ALONE_S
+    """Likewise from its arrival, where its author is the only device and nobody can endorse it."""
 
     wallets_per_address_per_hour: int = 1000
     """Wallets that may be registered from one network address in an hour."""

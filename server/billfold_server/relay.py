@@ -9,13 +9,13 @@ Spec: 21-sync.md
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billfold_protocol import limits
 from billfold_protocol.crypto.signing import SigningKey
 from billfold_protocol.errors import RemoteProtocolError
 from billfold_protocol.feed import Reason
-from billfold_protocol.ids import ServerKey, WalletId
+from billfold_protocol.ids import ServerKey, SnapshotId, WalletId
 from billfold_protocol.messages import (
     Append,
     CaughtUp,
@@ -24,39 +24,53 @@ from billfold_protocol.messages import (
     Difference,
     Entries,
     Fetch,
+    Judge,
     Offer,
+    OfferSnapshot,
     Push,
     Register,
     SendBeacon,
+    SnapshotBytes,
+    SnapshotPart,
     Subscribe,
     Subscribed,
     Unsubscribe,
+    WantSnapshot,
 )
 from billfold_protocol.server_session import ServerSession
 from billfold_server.commits import Commit
 from billfold_server.delivery import Counters, Delivery
 from billfold_server.gate import Gate
-from billfold_server.hub import FetchJob, Outbox, Peer, Subscription
+from billfold_server.hub import FetchJob, Outbox, Peer, SnapshotJob, Subscription
 from billfold_server.intake import Intake, RelayConfig
-from billfold_server.store import LogStore, StoredEntry
-from billfold_server.wallet_log import Wallets
+from billfold_server.snapshot_desk import SnapshotDesk
+from billfold_server.snapshot_intake import SnapshotIntake
+from billfold_server.snapshot_service import PruneJob, SnapshotService
+from billfold_server.store import LogStore, Pruned, StoredEntry
+from billfold_server.wallet_log import ActiveWallet, Wallets
+
+Piece = Sequence[StoredEntry] | bytes
+"""Entries, or bytes of a snapshot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRequest:
-    """A piece of a log that a peer lacks."""
+    """A piece of a log, or of a snapshot, that a peer lacks."""
 
     peer: Peer
     wallet_id: WalletId
     after_n: int = 0
-    fetch: FetchJob | None = None
+    fetch: FetchJob | SnapshotJob | None = None
 
-    def run(self, store: LogStore) -> list[StoredEntry]:
+    def run(self, store: LogStore) -> Piece:
         """Read it; safe in another thread.
 
         Raises:
             StoreError: the store is closed or damaged.
         """
+        if isinstance(self.fetch, SnapshotJob):
+            job = self.fetch
+            return store.read_snapshot(self.wallet_id, job.snapshot, offset=job.offset)
         if self.fetch is not None:
             return store.read_feed(
                 self.wallet_id,
@@ -95,6 +109,15 @@ class Relay:
             now_s=now_s,
         )
         """Lets devices in, on this relay's connections and on others."""
+        desk = SnapshotDesk(self._delivery, self._intake.stage)
+        self._snapshots = SnapshotService(self._wallets, self._delivery, desk)
+        self._snapshot_intake = SnapshotIntake(
+            self._wallets,
+            self._delivery,
+            desk,
+            quotas=config.quotas,
+            now_s=now_s,
+        )
 
     @property
     def counters(self) -> Counters:
@@ -110,6 +133,10 @@ class Relay:
     def wallets_count(self) -> int:
         """How many wallets somebody listens to."""
         return self._delivery.hub.wallets_count
+
+    def wallet(self, wallet_id: WalletId) -> ActiveWallet:
+        """Return a wallet that somebody is subscribed to."""
+        return self._wallets.require(wallet_id)
 
     def connect(
         self, outbox: Outbox, *, nonce: bytes, origins: Sequence[str], address: str
@@ -167,7 +194,12 @@ class Relay:
             case Compare():
                 self._compare(peer, message)
             case Fetch(wallet_id=wallet_id, feed=feed, from_seq=from_seq, count=count):
-                peer.ask(FetchJob(wallet_id=wallet_id, feed=feed, from_seq=from_seq, count=count))
+                job = FetchJob(wallet_id=wallet_id, feed=feed, from_seq=from_seq, count=count)
+                self._snapshots.fetch(peer, job)
+            case OfferSnapshot() | SnapshotPart() | Judge():
+                self._snapshot_intake.take(peer, message)
+            case WantSnapshot():
+                self._snapshots.want(peer, message)
             case SendBeacon():
                 self._intake.beacon(peer, message)
             case Unsubscribe(wallet_id=wallet_id):
@@ -198,6 +230,25 @@ class Relay:
         self._intake.settle(commit)
         self._delivery.failed(commit, self._intake.discard(commit.wallets))
 
+    # Compacting: what an endorsed snapshot covers is held no more after its grace.
+
+    def compact(self, wallet_id: WalletId, snapshot_id: SnapshotId) -> PruneJob | None:
+        """Go on with a snapshot that is due; return what may be pruned now, if anything.
+
+        Raises:
+            StoreError: the store is closed or damaged.
+        """
+        return self._snapshots.compact(wallet_id, snapshot_id)
+
+    def pruned(self, job: PruneJob, step: Pruned) -> None:
+        """Take note of a step of pruning; one that found nothing ends it.
+
+        Raises:
+            StoreError: the store is closed or damaged.
+        """
+        self.counters.entries_pruned += step.count
+        self._snapshots.pruned(job, step.size, is_done=step.count == 0)
+
     # Reading: what a peer lacks is read in pieces, at the pace at which it takes them.
 
     def next_read(self, peer: Peer) -> ReadRequest | None:
@@ -211,12 +262,17 @@ class Relay:
                 return ReadRequest(peer=peer, wallet_id=wallet_id, after_n=subscription.n)
         return None
 
-    def read_done(self, request: ReadRequest, entries: Sequence[StoredEntry]) -> None:
+    def read_done(self, request: ReadRequest, piece: Piece) -> None:
         """Send a piece that was read."""
         peer, wallet_id = request.peer, request.wallet_id
         subscription, wallet = peer.subscriptions.get(wallet_id), self._wallets.get(wallet_id)
         if subscription is None or wallet is None:
             return
+        if isinstance(piece, bytes):
+            assert isinstance(request.fetch, SnapshotJob)
+            _send_bytes(peer, request.fetch, piece)
+            return
+        entries = piece
         if request.fetch is not None:
             raws = tuple(entry.raw for entry in entries)
             peer.send(Entries(wallet_id=wallet_id, n=0, entries=raws))
@@ -269,9 +325,9 @@ class Relay:
         wraps = self._store.read_wraps(wallet_id, message.device, after_k=from_k - 1)
         self._delivery.send_wraps(peer, wallet_id, wraps)
         self._delivery.send_beacons(peer, wallet, message.device)
-        self._delivery.hub.join(
-            wallet_id, peer, Subscription(device=message.device, n=n, skip=skip)
-        )
+        subscription = Subscription(device=message.device, n=n, skip=skip)
+        self._delivery.hub.join(wallet_id, peer, subscription)
+        self._snapshots.begin(peer, wallet, subscription, message.wish)
 
     def _compare(self, peer: Peer, message: Compare) -> None:
         wallet = self._wallets.require(message.wallet_id)
@@ -279,3 +335,14 @@ class Relay:
         subscription.n, subscription.skip = 0, message.vector
         peer.fall_behind(message.wallet_id)
         peer.send(Difference(wallet_id=message.wallet_id, vector=wallet.durable_vector))
+        self._snapshots.begin(peer, wallet, subscription, None)
+
+
+def _send_bytes(peer: Peer, job: SnapshotJob, data: bytes) -> None:
+    """Send bytes of a snapshot, and go on until there are no more: none are its end."""
+    peer.send(
+        SnapshotBytes(wallet_id=job.wallet_id, snapshot=job.snapshot, offset=job.offset, data=data)
+    )
+    if data:
+        following = replace(job, offset=job.offset + len(data))
+        peer.fetches.appendleft(following)

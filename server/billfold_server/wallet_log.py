@@ -9,6 +9,7 @@ Spec: 21-sync.md
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Signed
@@ -24,6 +25,8 @@ from billfold_protocol.membership import (
 )
 from billfold_protocol.membership.entries import parse as parse_membership_entry
 from billfold_protocol.messages import Register
+from billfold_protocol.snapshot import Covered
+from billfold_server.snapshots import Shelf
 from billfold_server.store import (
     FeedHead,
     LogStore,
@@ -33,8 +36,8 @@ from billfold_server.store import (
     WalletLog,
 )
 
-FindId = Callable[[FeedId, int], EntryId | None]
-"""Looks up the id of a stored entry."""
+FindEntry = Callable[[FeedId, int], StoredEntry | None]
+"""Looks up a stored entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ Verdict = Taken | Known | Reason
 class ActiveWallet:
     """The judged state of one wallet, while somebody uses it."""
 
-    def __init__(self, log: WalletLog, find_id: FindId) -> None:
+    def __init__(self, log: WalletLog, find: FindEntry) -> None:
         """Load a wallet; its chain is verified again."""
         self.chain = MembershipChain.load(log.members)
         self.heads = dict(log.heads)
@@ -72,7 +75,10 @@ class ActiveWallet:
         self.staged_count = 0
         """Commits under way that hold writes of this wallet."""
 
-        self._find_id = find_id
+        self.shelf = Shelf(log.wallet_id, log.snapshots, log.endorsements)
+        """The wallet's snapshots."""
+
+        self._find = find
         self._staged_ids: dict[tuple[FeedId, int], EntryId] = {}
 
     @property
@@ -166,6 +172,23 @@ class ActiveWallet:
         """
         return 0 if k < 0 else self.chain.continuation_of(k, head) or 0
 
+    def holds(self, feed: FeedId, covered: Covered) -> bool:
+        """Whether a feed here has this entry, which a snapshot covers."""
+        head = self.heads.get(feed)
+        if head is None or head.device != covered.device or covered.seq > head.seq:
+            return False
+        known = head.entry_id if covered.seq == head.seq else self._id_at(feed, covered.seq)
+        return known == covered.id
+
+    def number_of(self, feed: FeedId, seq: int) -> int | None:
+        """Return the arrival number of an entry; None if it is not durable, or held no more."""
+        found = self._find(feed, seq)
+        return None if found is None else found.n
+
+    def pruned(self, size: int) -> None:
+        """Take note that so many bytes of entries are held no more."""
+        self.size -= size
+
     def settle_member(self, k: int) -> None:
         """Take note that a membership entry is durable."""
         self._durable_k = k
@@ -221,8 +244,20 @@ class ActiveWallet:
             return False
         if entry.seq == head.seq:
             return entry.id == head.entry_id
-        stored = self._staged_ids.get((entry.feed, entry.seq))
-        return entry.id == (stored or self._find_id(entry.feed, entry.seq))
+        return entry.id == self._id_at(entry.feed, entry.seq)
+
+    def _id_at(self, feed: FeedId, seq: int) -> EntryId | None:
+        """Return the id of an entry that is held, or of the last that is held no more."""
+        pruned = self.shelf.pruned_at(feed)
+        if pruned is not None and pruned.seq == seq:
+            return pruned.id
+        staged = self._staged_ids.get((feed, seq))
+        found = None if staged else self._find(feed, seq)
+        return found.entry_id if found else staged
+
+    def _is_pruned(self, entry: Entry) -> bool:
+        pruned = self.shelf.pruned_at(entry.feed)
+        return pruned is not None and entry.seq < pruned.seq
 
     def _judge_membership(self, device: DeviceId, entry: Entry) -> Reason | None:
         """Check the membership entry that a feed entry names."""
@@ -249,12 +284,15 @@ class ActiveWallet:
                 return Reason.NOT_NEXT
             if len(self.heads) >= limits.FEEDS_COUNT_MAX:
                 return Reason.LIMIT
+        elif self._is_pruned(entry):
+            # It may be the very entry that was held here: nobody can tell any more.
+            return Reason.PRUNED
         elif entry.seq <= head.seq:
             return Reason.FORK
         elif entry.seq != head.seq + 1 or entry.prev != head.entry_id:
             return Reason.NOT_NEXT
         raw = signed.raw
-        if self.size + len(raw) > size_max:
+        if self.size + self.shelf.size + len(raw) > size_max:
             return Reason.QUOTA
         return Taken(
             StoredEntry(n=self.n + 1, feed=entry.feed, seq=entry.seq, entry_id=entry.id, raw=raw)
@@ -280,11 +318,8 @@ class Wallets:
             if log is None:
                 return None
 
-            def find_id(feed: FeedId, seq: int) -> EntryId | None:
-                entry = self._store.find_entry(wallet_id, feed, seq)
-                return None if entry is None else entry.entry_id
-
-            wallet = self._active[wallet_id] = ActiveWallet(log, find_id)
+            find = partial(self._store.find_entry, wallet_id)
+            wallet = self._active[wallet_id] = ActiveWallet(log, find)
         return wallet
 
     def get(self, wallet_id: WalletId) -> ActiveWallet | None:

@@ -20,8 +20,7 @@ from billfold_server.connections import HEADERS, address_of
 from billfold_server.hub import Peer
 from billfold_server.logs import Contained, ServerLog
 from billfold_server.outbox import OutboxPool, SocketOutbox
-from billfold_server.relay import ReadRequest, Relay
-from billfold_server.store import StoredEntry
+from billfold_server.relay import Piece, ReadRequest, Relay
 
 HEARTBEAT_S = 30
 CLOSE_S_MAX = 2
@@ -35,7 +34,7 @@ REASON_SIZE_MAX = 120
 
 NONCE_SIZE = 32
 
-Read = Callable[[ReadRequest], Awaitable[Sequence[StoredEntry]]]
+Read = Callable[[ReadRequest], Awaitable[Piece]]
 
 
 class SyncEndpoint:

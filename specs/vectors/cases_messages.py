@@ -26,6 +26,9 @@ _BEACON_SIZE_MAX: Final = 512
 _WRAP_SIZE_MAX: Final = 2048
 _K_MAX: Final = 4096
 _INTEGER_MAX: Final = 2**53
+_SNAPSHOT_MAX: Final = 67_108_864
+_VERDICTS: Final = [secret("message verdict", 160)]
+_LONG_STATEMENT: Final = (("text", "text"), ("nil", None), ("long", bytes(131_073)))
 
 _NOT_BYTES: Final = (("text", "text"), ("nil", None))
 _NOT_INTEGERS: Final = (("negative", -1), ("true", True), ("bytes", b"\1"))
@@ -84,12 +87,37 @@ def _token() -> Wrong:
     yield from (("bytes", b"token"), ("long", "t" * 513), ("number", 7))
 
 
+def _wish() -> Wrong:
+    one, two = sorted((secret("message snapshot"), secret("message other snapshot")))
+    many = [n.to_bytes(32, "big") for n in range(17)]
+    yield from (("map", {}), ("one-field", [[]]), ("descending", [[two, one], None]))
+    yield from (("twice", [[one, one], None]), ("17-declined", [many, None]))
+    yield from (("id-short", [[one[:31]], None]), ("begun-long", [[], [one, _SNAPSHOT_MAX + 1]]))
+    yield from (("begun-id", [[], [one[:31], 0]]), ("begun-two", [[], [one]]))
+
+
+def _judgement() -> Wrong:
+    yield from (("unknown", "doubted"), ("capital", "Endorsed"), ("nil", None), ("true", True))
+
+
+def _flag() -> Wrong:
+    yield from (("one", 1), ("nil", None), ("text", "true"))
+
+
 def _word() -> Wrong:
     yield from (("unknown", "because"), ("capital", "Full"), ("bytes", b"full"), ("nil", None))
 
 
 Field = tuple[str, object, Wrong]
 """Name, a value that it takes, and values that it does not."""
+
+
+def _part() -> Sequence[Field]:
+    return (
+        ("snapshot", secret("message snapshot"), _bytes_of(32)),
+        ("offset", 262_144, _integer(_SNAPSHOT_MAX)),
+        ("data", secret("message part", 100), (("nil", None), ("long", bytes(262_145)))),
+    )
 
 
 def _challenge() -> Sequence[Field]:
@@ -124,6 +152,20 @@ _FROM_SERVER: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
     11: ("Difference", _about(("vector", _HEADS, _vector()))),
     12: ("HeardBeacon", _about(_statement("beacon"))),
     13: ("Ended", _about(("reason", "revoked", _word()))),
+    18: (
+        "SnapshotHeld",
+        _about(
+            ("statement", _SIGNED, _LONG_STATEMENT),
+            ("endorsements", _VERDICTS, _list(256, b"", (*_NOT_BYTES, ("long", bytes(321))))),
+            ("resting", True, _flag()),
+        ),
+    ),
+    19: ("SnapshotBytes", _about(*_part())),
+    20: ("SnapshotWanted", _about(*_part()[:2])),
+    21: (
+        "Judged",
+        _about(("judgement", "objected", _judgement()), ("verdict", _VERDICTS[0], _NOT_BYTES)),
+    ),
 }
 
 _FROM_CLIENT: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
@@ -136,6 +178,7 @@ _FROM_CLIENT: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
             ("head", secret("message head", 16), _bytes_of(16)),
             ("cursor", [secret("message instance", 16), 17], _cursor()),
             ("vector", _HEADS, _vector(is_optional=True)),
+            ("wish", [[secret("message snapshot")], [secret("message snapshot"), 7]], _wish()),
             ("proof", secret("message proof", 64), _bytes_of(64)),
         ),
     ),
@@ -163,6 +206,22 @@ _FROM_CLIENT: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
     ),
     39: ("SendBeacon", _about(("beacon", _SIGNED, _bytes_up_to(_BEACON_SIZE_MAX)))),
     40: ("Unsubscribe", _about()),
+    46: (
+        "OfferSnapshot",
+        _about(("statement", _SIGNED, _LONG_STATEMENT), ("verdicts", _VERDICTS, _raws(256))),
+    ),
+    47: ("SnapshotPart", _about(*_part())),
+    48: (
+        "Judge",
+        _about(("judgement", "endorsed", _judgement()), ("verdict", _VERDICTS[0], _NOT_BYTES)),
+    ),
+    49: (
+        "WantSnapshot",
+        _about(
+            ("snapshot", secret("message snapshot"), (("short", bytes(31)), ("text", "text"))),
+            ("wish", [[], None], (*_wish(), ("nil", None))),
+        ),
+    ),
 }
 
 _SIDES: Final = {"client": _FROM_CLIENT, "server": _FROM_SERVER}
@@ -222,7 +281,7 @@ def _of_message(side: str, kind: int, name: str, fields: Sequence[Field]) -> Ite
 
 def _extremes() -> Iterable[Vector]:
     """Return messages at the ends of what their fields take."""
-    first = [32, WALLET, _DEVICE, bytes(32), -1, bytes(16), None, None, bytes(64)]
+    first = [32, WALLET, _DEVICE, bytes(32), -1, bytes(16), None, None, None, bytes(64)]
     yield _accepted("client", "Subscribe", "subscribe-bare", first, "a device that holds nothing")
     bare = [33, WALLET, _DEVICE, [], [], None, bytes(64)]
     yield _accepted("client", "Register", "register-bare", bare, "without members, wraps, token")
@@ -231,6 +290,7 @@ def _extremes() -> Iterable[Vector]:
         ("client", "Push", [35, WALLET, [b""] * 1024], "as many entries as a message holds"),
         ("client", "Fetch", [38, WALLET, _FEED, _INTEGER_MAX, 1], "the largest number"),
         ("client", "Compare", [37, WALLET, []], "a device that holds no entries"),
+        ("client", "WantSnapshot", [49, WALLET, None, [[], None]], "the newest one"),
         ("server", "Entries", [5, WALLET, 0, []], "an answer to `fetch` that finds nothing"),
         ("server", "CaughtUp", [6, WALLET, _INTEGER_MAX], "the largest number"),
         ("server", "Challenge", [1, 255, bytes(32), bytes(32), bytes(16)], "another version"),
@@ -245,16 +305,17 @@ def _of_no_type(side: str, kinds: Sequence[int]) -> Iterable[Vector]:
     for kind in sorted({0, 14, 31, 41, 255, 256} - set(kinds)):
         data = codec.encode([kind, WALLET])
         yield _refused(side, f"type-{kind}", data, "no message has this type")
-    whole = codec.encode([kinds[-1], WALLET, *([b"", []] if side == "server" else [])])
+    last = 40 if side == "client" else 10
+    whole = codec.encode([last, WALLET])
     for case, data, comment in (
         ("type-true", codec.encode([True, WALLET]), "true is not 1"),
         ("type-negative", codec.encode([-1, WALLET]), "a type is not negative"),
         ("type-text", codec.encode(["push", WALLET]), "a type is a number"),
-        ("type-only", codec.encode([kinds[-1]]), "no wallet"),
+        ("type-only", codec.encode([last]), "no wallet"),
         ("empty", codec.encode([]), "no type"),
         ("nothing", b"", "no bytes"),
-        ("number", codec.encode(kinds[-1]), "a message is an array"),
-        ("map", codec.encode({"type": kinds[-1]}), "a message is an array"),
+        ("number", codec.encode(last), "a message is an array"),
+        ("map", codec.encode({"type": last}), "a message is an array"),
         ("trailing", whole + b"\0", "a byte after the message"),
         ("cut", whole[:-1], "the last byte is missing"),
         ("type-long", b"\x92\xcd\0\x28" + codec.encode(WALLET), "the type in a longer format"),

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from billfold_protocol import codec
 from billfold_protocol.crypto import hashing, sealing
-from billfold_protocol.crypto.derivation import derive_key
 from billfold_protocol.crypto.domains import Domain
+from billfold_protocol.envelope import Sealer
 from billfold_protocol.feed import feed_id
 from billfold_protocol.ids import EntryId, FeedId, SnapshotId
 from billfold_protocol.snapshot import Covered, Judgement, Verdict, ciphertext_hash
@@ -70,8 +70,8 @@ def _cover() -> dict[FeedId, Covered]:
 
 
 def _maker(device: Device) -> Maker:
-    nonce_key = derive_key(secret(f"device secret {device.name}"), Domain.NONCE_KEY)
-    return Maker(device=device.id, signing_key=device.signing, nonce_key=nonce_key)
+    sealer = Sealer(device.signing, secret(f"device secret {device.name}"))
+    return Maker(device=device.id, signing_key=device.signing, make_nonce=sealer.nonce)
 
 
 def _make(

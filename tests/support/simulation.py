@@ -237,14 +237,18 @@ class World:
         member = sponsor.replica.core.member
         if member is None or len(self.devices) >= DEVICES_COUNT_MAX:
             return
+        roles = [role for role in Role if role.rank <= member.role.rank]
+        self.link(sponsor, self.random.choice(roles))
+
+    def link(self, sponsor: SimulatedDevice, role: Role) -> None:
+        """Let a member link a device; it appears once the server has taken the entry."""
         bytes_ = SeededBytes(f"simulation/{self.seed}/{len(self.devices)}/{self.clock.now_s}")
         secrets = DeviceSecrets.generate(bytes_)
-        roles = [role for role in Role if role.rank <= member.role.rank]
         link = Link(
             is_invite=False,
             keys=secrets.keys,
             holder=sponsor.replica.core.holder,
-            role=self.random.choice(roles),
+            role=role,
             kind=Kind.DEVICE,
             session=bytes_(16),
             acceptance=bytes(64),

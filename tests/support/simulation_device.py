@@ -21,6 +21,7 @@ from billfold.replica import Replica
 from billfold.restoring import check_token
 from billfold.store import MemoryStore, Write
 from billfold.synchronizer import REFUSED_RETRY_S
+from billfold_protocol import limits
 from billfold_protocol.errors import (
     AccessError,
     BillfoldError,
@@ -93,6 +94,7 @@ class SimulatedDevice:
 
         self.is_online = True
         self.is_up = True
+        self.tail_units_min = limits.SNAPSHOT_TAIL_COUNT_MIN
         self._clock, self._weather, self._server = clock, weather, server
         self._skew_s = skew_s
         self._bytes = SeededBytes(f"{name}/random")
@@ -246,12 +248,14 @@ class SimulatedDevice:
         self.proposals = Proposals(lambda: self.replica)
 
     def _make_replica(self) -> Replica:
-        return Replica(
+        replica = Replica(
             self.store,
             now_ms=lambda: int((self._clock.now_s + self._skew_s) * 1000),
             random=self._bytes,
             merge_kinds=base_merge_kinds,
         )
+        replica.snapshots.tail_units_min = self.tail_units_min
+        return replica
 
     def _restart(self) -> None:
         self.store = self.store.reopened()

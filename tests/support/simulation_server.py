@@ -26,6 +26,9 @@ HIGH_WATER = 24 * 1024
 OUTBOX_SIZE_MAX = HIGH_WATER + 2 * limits.FRAME_SIZE_MAX
 """Entries are not sent to a congested peer; the chain, acks and beacons are, and stay small."""
 
+STEP_COUNT_MAX = 5
+"""Entries pruned in one step: few, so that there are several."""
+
 STAGED_SIZE_MAX = 32 * 1024 * 1024
 
 
@@ -157,6 +160,19 @@ class SimulatedServer:
         assert self.relay.staged_size <= STAGED_SIZE_MAX
         self._kick()
         self.read_on(link)
+
+    def compact(self) -> None:
+        """Go on with the snapshots that are due, as the application around the relay does."""
+        now_s = int(self.clock.now_s)
+        for wallet_id, snapshot_id in self.store.due_snapshots(now_s=now_s, count_max=64):
+            job = self.relay.compact(wallet_id, snapshot_id)
+            self._kick()
+            while job is not None:
+                step = self.store.prune(wallet_id, job.covered, count_max=STEP_COUNT_MAX)
+                self.relay.pruned(job, step)
+                self._kick()
+                if step.count == 0:
+                    job = None
 
     def read_on(self, link: Link) -> None:
         """Read what the device lacks from the store, at its pace."""

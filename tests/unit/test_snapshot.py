@@ -1,25 +1,23 @@
 import pytest
 
 from billfold_protocol import limits
-from billfold_protocol.crypto.derivation import derive_key
-from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.errors import LimitExceeded
 from billfold_protocol.membership import Kind, Role
 from billfold_protocol.snapshot import Snapshot, is_endorsed, judges_of, was_alone
 from billfold_protocol.snapshot_sealing import Maker, SnapshotContent, open_snapshot, seal_snapshot
-from tests.support.seeded_bytes import bytes_of
 from tests.support.wallets import TIME_S, TestDevice, TestWallet
 
 
 def made(
     wallet: TestWallet, author: TestDevice, saved: bytes = b"saved"
 ) -> tuple[Verified[Snapshot], bytes]:
-    nonce_key = derive_key(bytes_of(f"{author.seed}/device-secret", 32), Domain.NONCE_KEY)
     return seal_snapshot(
         SnapshotContent(saved=saved, aside=(), waiting=()),
         {},
-        maker=Maker(device=author.id, signing_key=author.signing_key, nonce_key=nonce_key),
+        maker=Maker(
+            device=author.id, signing_key=author.signing_key, make_nonce=author.sealer.nonce
+        ),
         state=wallet.state,
         key=wallet.epoch_key,
         time_s=TIME_S,

@@ -12,7 +12,10 @@ SPECS = ROOT / "specs"
 PAGES = sorted(path.name for path in SPECS.glob("*.md") if path.name != "README.md")
 STATES = {"tested", "built", "waits"}
 TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)\) STRICT", re.DOTALL)
-LOCAL_COLUMNS = {("wallet", "id"), ("feed", "id")}
+LOCAL_COLUMNS = {
+    *(("wallet", "id"), ("feed", "id"), ("snapshot", "id")),
+    *(("snapshot_part", "snapshot"), ("endorsement", "snapshot")),
+}
 """Row numbers, by which tables refer to each other; so does the column `wallet` of each."""
 
 

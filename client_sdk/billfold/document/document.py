@@ -141,6 +141,10 @@ class Document:
         """Tell whether a change is part of the document."""
         return self._intake.has(change_hash)
 
+    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield every change's hash and bytes, dependencies first."""
+        return self._engine.changes()
+
     def save(self) -> bytes:
         """Return the document with its whole history, compressed."""
         return self._engine.save()
@@ -388,8 +392,7 @@ class _Outcome:
         self.set_aside: list[SetAside] = []
         self.refused: list[bytes] = []
         self.touched: set[Touched] = set()
-        self.notes: set[str] = set()
-        """Keys of texts to read anew."""
+        self.notes: set[str] = set()  # Keys of texts to read anew.
 
 
 def _check_actor(actor: bytes) -> None:

@@ -191,6 +191,11 @@ class Engine:
         for change in self._document.get_changes([]):
             yield change.hash, change.max_op, change.actor_id, change.seq
 
+    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield every change's hash and bytes, never deflated, dependencies first."""
+        for change in self._document.get_changes([]):
+            yield change.hash, change.raw_bytes
+
     def history(self) -> Iterator[bytes]:
         """Yield every change's bytes, never deflated, dependencies first."""
         for change in self._document.get_changes([]):

@@ -18,13 +18,14 @@ from billfold_protocol.feed.entry import (
     parse_entry,
     verify_entry,
 )
-from billfold_protocol.feed.graph import FeedGraph
+from billfold_protocol.feed.graph import BaseHead, FeedGraph
 from billfold_protocol.feed.standing import Node, Outcome, Refusal, Standing
 from billfold_protocol.feed.vector import Vector, parse_vector, vector_hash
 
 __all__ = [
     "FEED_SALT_SIZE",
     "Ack",
+    "BaseHead",
     "Beacon",
     "Checkpoint",
     "Dep",

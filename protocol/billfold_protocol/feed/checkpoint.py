@@ -51,6 +51,7 @@ class Reason(Enum):
     CLOSED = "closed"
     LIMIT = "limit"
     UNKNOWN_BLOB = "unknown_blob"
+    PRUNED = "pruned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,9 @@ Spec: 15-feeds.md
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
+from typing import NamedTuple
 
 from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Signed, Verified
@@ -42,6 +43,14 @@ Lookup = Callable[[Dep], Entry]
 """Reads an admitted entry back from where it is stored."""
 
 
+class BaseHead(NamedTuple):
+    """The newest entry of a feed that a snapshot covers."""
+
+    seq: int
+    id: EntryId
+    device: DeviceId
+
+
 class FeedGraph:
     """The admitted entries of one wallet and what counts among them."""
 
@@ -60,9 +69,24 @@ class FeedGraph:
             StoreDamaged: it does not continue what was taken back of its feed.
         """
         nodes = self._nodes(dep.feed)
+        if dep.seq < len(nodes) and nodes[dep.seq].dep.seq > dep.seq:
+            return
         if dep.seq != len(nodes):
             raise StoreDamaged("an entry is missing from a stored feed")
         nodes.append(Node(dep, device, Standing.COUNTED, None))
+
+    def adopt(self, base: Mapping[FeedId, BaseHead]) -> Outcome:
+        """Stand on a snapshot: what it covers counts, is not held here, and others build on it."""
+        outcome = Outcome()
+        for feed, (seq, id_, device) in base.items():
+            nodes = self._nodes(feed)
+            if len(nodes) <= seq:
+                head = Dep(feed, seq, id_)
+                nodes[:] = [Node(head, device, Standing.COUNTED, (0, ()))] * (seq + 1)
+        for awaited in self._waiting.awaited:
+            if isinstance(awaited, Dep) and self.find(awaited) is not None:
+                self._settle(self._waiting.take(awaited), outcome)
+        return outcome
 
     def receive(self, signed: Signed[Entry]) -> Outcome:
         """Take one entry; it is admitted, made to wait, refused, or known already."""
@@ -79,7 +103,8 @@ class FeedGraph:
     def has(self, entry: Entry) -> bool:
         """Whether this very entry is admitted already."""
         nodes = self._feeds.get(entry.feed, [])
-        return entry.seq < len(nodes) and nodes[entry.seq].dep.id == entry.id
+        dep = nodes[entry.seq].dep if entry.seq < len(nodes) else None
+        return dep is not None and (dep.seq > entry.seq or dep.id == entry.id)
 
     def knows(self, entry: Entry) -> bool:
         """Whether this very entry is admitted, and this envelope of it can change nothing.
@@ -111,7 +136,7 @@ class FeedGraph:
         if dep.seq >= len(nodes):
             return None
         node = nodes[dep.seq]
-        if node.dep.id != dep.id:
+        if node.dep.id != dep.id and node.dep.seq == dep.seq:
             raise Equivocation("two entries carry one feed and sequence number")
         return node
 

@@ -10,6 +10,17 @@ from billfold_protocol.errors import Malformed
 from billfold_protocol.feed import Vector, parse_vector
 from billfold_protocol.feed.vector import encode_vector
 from billfold_protocol.ids import ChainHead, DeviceId, FeedId, InstanceId, WalletId
+from billfold_protocol.messages.snapshots import (
+    FromClient,
+    Judge,
+    OfferSnapshot,
+    SnapshotPart,
+    WantSnapshot,
+    Wish,
+    client_fields,
+    parse_from_client,
+    parse_wish,
+)
 
 PROOF_SIZE = 64
 
@@ -42,6 +53,9 @@ class Subscribe:
     vector: Vector | None
     """What this device holds, when it has no cursor of this server."""
 
+    wish: Wish | None = None
+    """Whether it would rather begin with a snapshot."""
+
     proof: bytes = b""
     """64 bytes: the device's signature, see `signed_fields`."""
 
@@ -59,6 +73,7 @@ class Subscribe:
             self.head,
             None if self.cursor is None else [self.cursor.instance, self.cursor.n],
             None if self.vector is None else encode_vector(self.vector),
+            None if self.wish is None else self.wish.encode(),
         ]
 
 
@@ -151,7 +166,16 @@ class Unsubscribe:
 
 
 ClientMessage = (
-    Subscribe | Register | Append | Push | Offer | Compare | Fetch | SendBeacon | Unsubscribe
+    Subscribe
+    | Register
+    | Append
+    | Push
+    | Offer
+    | Compare
+    | Fetch
+    | SendBeacon
+    | Unsubscribe
+    | FromClient
 )
 
 
@@ -177,6 +201,8 @@ def encode_client_message(message: ClientMessage) -> bytes:
             fields = [39, message.wallet_id, message.beacon]
         case Unsubscribe():
             fields = [40, message.wallet_id]
+        case OfferSnapshot() | SnapshotPart() | Judge() | WantSnapshot():
+            fields = client_fields(message)
     return codec.encode(fields)
 
 
@@ -192,7 +218,7 @@ def parse_client_message(data: bytes) -> ClientMessage:
     kind, rest = codec.as_integer(fields[0], maximum=255), fields[2:]
     wallet_id = WalletId(codec.as_bytes(fields[1], 32))
     match kind, rest:
-        case 32, [device, client_nonce, k, head, cursor, vector, proof]:
+        case 32, [device, client_nonce, k, head, cursor, vector, wish, proof]:
             return Subscribe(
                 wallet_id=wallet_id,
                 device=DeviceId(codec.as_bytes(device, 16)),
@@ -201,6 +227,7 @@ def parse_client_message(data: bytes) -> ClientMessage:
                 head=ChainHead(codec.as_bytes(head, 16)),
                 cursor=None if cursor is None else _parse_cursor(cursor),
                 vector=None if vector is None else parse_vector(vector),
+                wish=None if wish is None else parse_wish(wish),
                 proof=codec.as_bytes(proof, PROOF_SIZE),
             )
         case 33, [device, members, wraps, token, proof]:
@@ -236,7 +263,7 @@ def parse_client_message(data: bytes) -> ClientMessage:
         case 40, []:
             return Unsubscribe(wallet_id=wallet_id)
         case _:
-            raise Malformed("the message is not one that a client sends")
+            return parse_from_client(kind, wallet_id, rest)
 
 
 def parse_raws(value: object, *, count_max: int = limits.BATCH_COUNT_MAX) -> tuple[bytes, ...]:

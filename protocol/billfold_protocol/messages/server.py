@@ -12,6 +12,15 @@ from billfold_protocol.feed.checkpoint import STATEMENT_SIZE_MAX, parse_reason
 from billfold_protocol.feed.vector import encode_vector
 from billfold_protocol.ids import DeviceId, InstanceId, ServerKey, WalletId
 from billfold_protocol.messages.client import parse_raws, parse_wraps
+from billfold_protocol.messages.snapshots import (
+    FromServer,
+    Judged,
+    SnapshotBytes,
+    SnapshotHeld,
+    SnapshotWanted,
+    parse_from_server,
+    server_fields,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +152,7 @@ ServerMessage = (
     | Difference
     | HeardBeacon
     | Ended
+    | FromServer
 )
 
 
@@ -181,6 +191,8 @@ def encode_server_message(message: ServerMessage) -> bytes:
             fields = [12, message.wallet_id, message.beacon]
         case Ended():
             fields = [13, message.wallet_id, message.reason.value]
+        case SnapshotHeld() | SnapshotBytes() | SnapshotWanted() | Judged():
+            fields = server_fields(message)
     return codec.encode(fields)
 
 
@@ -240,7 +252,7 @@ def _parse_about_wallet(kind: int, wallet_id: WalletId, rest: list[object]) -> S
         case 13, [reason]:
             return Ended(wallet_id=wallet_id, reason=parse_reason(reason))
         case _:
-            raise Malformed("the message is not one that a server sends")
+            return parse_from_server(kind, wallet_id, rest)
 
 
 def _parse_statement(value: object) -> bytes:

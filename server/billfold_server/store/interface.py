@@ -8,9 +8,17 @@ Spec: 30-server-api.md
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum, unique
 from typing import Protocol
 
-from billfold_protocol.ids import DeviceId, EntryId, FeedId, InstanceId, WalletId
+from billfold_protocol.ids import (
+    DeviceId,
+    EntryId,
+    FeedId,
+    InstanceId,
+    SnapshotId,
+    WalletId,
+)
 
 NUMBER_END = 2**63 - 1
 """Every stored number is below this; a question about this or a larger one finds nothing."""
@@ -62,6 +70,50 @@ class StoredWrap:
     raw: bytes
 
 
+@unique
+class SnapshotStanding(IntEnum):
+    """What a snapshot is to its server."""
+
+    OFFERED = 0
+    """Nobody whose word is enough has endorsed it."""
+
+    ACCEPTED = 1
+    """A new device may begin with it."""
+
+    RESTING = 2
+    """Entries that it covers are held no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSnapshot:
+    """A snapshot but for its bytes."""
+
+    snapshot_id: SnapshotId
+    number: int
+    """Ascending in the order in which a wallet's snapshots came."""
+    n: int
+    """The wallet's last arrival number when it came: all that it covers has one up to this."""
+    tail_n: int
+    """All that arrived up to this number is covered."""
+    standing: SnapshotStanding
+    due_s: int | None
+    """When something is to be done about it, by the server's clock; None if nothing is."""
+    received: int
+    """Bytes of its ciphertext that are held."""
+    raw: bytes
+    """The signed statement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What a step of pruning has freed."""
+
+    count: int
+    """Entries; 0 when none were left."""
+    size: int
+    """Their bytes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletLog:
     """Everything about one wallet but its entries and wraps, as of one moment."""
@@ -76,6 +128,10 @@ class WalletLog:
     """Bytes of the raw entries, membership entries and wraps."""
     beacons: Mapping[DeviceId, bytes]
     """The last beacon of each device."""
+    snapshots: tuple[StoredSnapshot, ...] = ()
+    """In ascending number."""
+    endorsements: tuple[tuple[SnapshotId, DeviceId, bytes], ...] = ()
+    """Snapshot, who endorses it, and the signed verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +162,44 @@ class PutBeacon:
     raw: bytes
 
 
-Write = AppendMembers | AppendEntries | PutBeacon
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutSnapshot:
+    """Insert a snapshot without bytes, or change what is said about one."""
+
+    wallet_id: WalletId
+    snapshot: StoredSnapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutSnapshotPart:
+    """Keep the next bytes of a snapshot."""
+
+    wallet_id: WalletId
+    snapshot_id: SnapshotId
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutEndorsement:
+    """Keep a device's endorsement of a snapshot."""
+
+    wallet_id: WalletId
+    snapshot_id: SnapshotId
+    device: DeviceId
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropSnapshot:
+    """Forget a snapshot with its bytes and endorsements; nothing happens if there is none."""
+
+    wallet_id: WalletId
+    snapshot_id: SnapshotId
+
+
+SnapshotWrite = PutSnapshot | PutSnapshotPart | PutEndorsement | DropSnapshot
+Write = AppendMembers | AppendEntries | PutBeacon | SnapshotWrite
 
 
 class LogStore(Protocol):
@@ -173,6 +266,31 @@ class LogStore(Protocol):
 
         Raises:
             StoreError: The store is closed or damaged.
+        """
+
+    def read_snapshot(self, wallet_id: WalletId, snapshot_id: SnapshotId, *, offset: int) -> bytes:
+        """Return some bytes of a snapshot's ciphertext from an offset on; none at its end.
+
+        Raises:
+            StoreError: The store is closed or damaged.
+        """
+
+    def due_snapshots(self, *, now_s: int, count_max: int) -> list[tuple[WalletId, SnapshotId]]:
+        """Return snapshots of any wallets that are due, those that have waited longest first.
+
+        Raises:
+            StoreError: The store is closed or damaged.
+        """
+
+    def prune(
+        self, wallet_id: WalletId, covered: Mapping[FeedId, int], *, count_max: int
+    ) -> Pruned:
+        """Forget up to `count_max` entries, of each feed the oldest up to the `seq` given for it.
+
+        Heads and arrival numbers stay. It is durable when this returns; safe in any thread.
+
+        Raises:
+            StoreFull, StoreDamaged, StoreError: As for `commit`.
         """
 
     def wallet_count(self) -> int:

@@ -8,19 +8,34 @@ Spec: 30-server-api.md
 import secrets
 import threading
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
+from billfold_protocol import limits
 from billfold_protocol.errors import StoreError
-from billfold_protocol.ids import DeviceId, FeedId, InstanceId, WalletId, short
+from billfold_protocol.ids import (
+    DeviceId,
+    FeedId,
+    InstanceId,
+    SnapshotId,
+    WalletId,
+    short,
+)
 
 from .interface import (
     AppendEntries,
     AppendMembers,
+    DropSnapshot,
     FeedHead,
+    Pruned,
     PutBeacon,
+    PutEndorsement,
+    PutSnapshot,
+    PutSnapshotPart,
+    SnapshotWrite,
     StoredEntry,
+    StoredSnapshot,
     StoredWrap,
     WalletLog,
     Write,
@@ -30,6 +45,7 @@ from .tail import UNBORN, Tail, follow
 _arrival = attrgetter("n")
 _place = attrgetter("seq")
 _index = attrgetter("k")
+_number = attrgetter("number")
 
 _Place = tuple[str, bytes, int]  # What is placed, of which feed or device, at which number.
 
@@ -43,6 +59,9 @@ class _Wallet:
     heads: dict[FeedId, FeedHead] = field(default_factory=dict)
     wraps: dict[DeviceId, list[StoredWrap]] = field(default_factory=dict)  # Each ascending by k.
     beacons: dict[DeviceId, bytes] = field(default_factory=dict)
+    snapshots: dict[SnapshotId, StoredSnapshot] = field(default_factory=dict)
+    parts: dict[SnapshotId, bytes] = field(default_factory=dict)
+    endorsements: dict[tuple[SnapshotId, DeviceId], bytes] = field(default_factory=dict)
 
 
 class MemoryLogStore:
@@ -72,6 +91,10 @@ class MemoryLogStore:
                 n=wallet.tail.n,
                 size=wallet.tail.size,
                 beacons=dict(wallet.beacons),
+                snapshots=tuple(sorted(wallet.snapshots.values(), key=_number)),
+                endorsements=tuple(
+                    (*place, raw) for place, raw in sorted(wallet.endorsements.items())
+                ),
             )
 
     def commit(self, writes: Sequence[Write]) -> None:
@@ -113,6 +136,42 @@ class MemoryLogStore:
         with self._lock:
             wraps = self._open_wallets().get(wallet_id, _Wallet()).wraps.get(device, [])
             return wraps[bisect_right(wraps, after_k, key=_index) :]
+
+    def read_snapshot(self, wallet_id: WalletId, snapshot_id: SnapshotId, *, offset: int) -> bytes:
+        """See `LogStore.read_snapshot`."""
+        with self._lock:
+            wallet = self._open_wallets().get(wallet_id, _Wallet())
+            data = wallet.parts.get(snapshot_id, b"")
+            return data[offset : offset + limits.SNAPSHOT_PART_SIZE]
+
+    def due_snapshots(self, *, now_s: int, count_max: int) -> list[tuple[WalletId, SnapshotId]]:
+        """See `LogStore.due_snapshots`."""
+        with self._lock:
+            due = sorted(
+                (snapshot.due_s, wallet_id, snapshot.snapshot_id)
+                for wallet_id, wallet in self._open_wallets().items()
+                for snapshot in wallet.snapshots.values()
+                if snapshot.due_s is not None and snapshot.due_s <= now_s
+            )
+            return [(wallet_id, snapshot_id) for _, wallet_id, snapshot_id in due[:count_max]]
+
+    def prune(
+        self, wallet_id: WalletId, covered: Mapping[FeedId, int], *, count_max: int
+    ) -> Pruned:
+        """See `LogStore.prune`."""
+        with self._lock:
+            wallet = self._open_wallets().get(wallet_id, _Wallet())
+            gone: list[StoredEntry] = []
+            for feed, seq in covered.items():
+                entries = wallet.feeds.get(feed, [])
+                count = min(bisect_right(entries, seq, key=_place), count_max - len(gone))
+                gone += entries[:count]
+                del entries[:count]
+            numbers = {entry.n for entry in gone}
+            wallet.entries[:] = [entry for entry in wallet.entries if entry.n not in numbers]
+            size = sum(len(entry.raw) for entry in gone)
+            wallet.tail = replace(wallet.tail, size=wallet.tail.size - size)
+            return Pruned(count=len(gone), size=size)
 
     def wallet_count(self) -> int:
         """See `LogStore.wallet_count`."""
@@ -172,7 +231,7 @@ def _claims(wallet: _Wallet, write: Write) -> Iterable[tuple[_Place, bool]]:
                 at = bisect_left(entries, entry.seq, key=_place)
                 is_stored = at < len(entries) and entries[at].seq == entry.seq
                 yield ("entry", entry.feed, entry.seq), is_stored
-        case PutBeacon():
+        case PutBeacon() | PutSnapshot() | PutSnapshotPart() | PutEndorsement() | DropSnapshot():
             pass
 
 
@@ -189,6 +248,30 @@ def _apply(wallet: _Wallet, write: Write) -> None:
                 insort(wallet.feeds.setdefault(entry.feed, []), entry, key=_place)
         case PutBeacon():
             wallet.beacons[write.device] = write.raw
+        case PutSnapshot() | PutSnapshotPart() | PutEndorsement() | DropSnapshot():
+            _apply_to_snapshots(wallet, write)
+
+
+def _apply_to_snapshots(wallet: _Wallet, write: SnapshotWrite) -> None:
+    match write:
+        case PutSnapshot(snapshot=snapshot):
+            known = wallet.snapshots.get(snapshot.snapshot_id)
+            received = 0 if known is None else known.received
+            wallet.snapshots[snapshot.snapshot_id] = replace(snapshot, received=received)
+        case PutSnapshotPart(snapshot_id=snapshot_id, offset=offset, data=data):
+            if snapshot_id in wallet.snapshots:
+                held = wallet.parts.get(snapshot_id, b"")[:offset] + data
+                wallet.parts[snapshot_id] = held
+                snapshot = wallet.snapshots[snapshot_id]
+                wallet.snapshots[snapshot_id] = replace(snapshot, received=len(held))
+        case PutEndorsement(snapshot_id=snapshot_id, device=device, raw=raw):
+            if snapshot_id in wallet.snapshots:
+                wallet.endorsements[snapshot_id, device] = raw
+        case DropSnapshot(snapshot_id=snapshot_id):
+            wallet.snapshots.pop(snapshot_id, None)
+            wallet.parts.pop(snapshot_id, None)
+            for place in [place for place in wallet.endorsements if place[0] == snapshot_id]:
+                del wallet.endorsements[place]
 
 
 def _within(entries: Iterable[StoredEntry], size_max: int) -> list[StoredEntry]:

@@ -11,21 +11,43 @@ Spec: 30-server-api.md
 import os
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import apsw
 
 from billfold_protocol.errors import StoreDamaged, StoreError
-from billfold_protocol.ids import DeviceId, EntryId, FeedId, InstanceId, WalletId
+from billfold_protocol.ids import (
+    DeviceId,
+    EntryId,
+    FeedId,
+    InstanceId,
+    SnapshotId,
+    WalletId,
+)
 
-from .interface import NUMBER_END, FeedHead, StoredEntry, StoredWrap, WalletLog, Write
+from .interface import (
+    NUMBER_END,
+    FeedHead,
+    Pruned,
+    StoredEntry,
+    StoredWrap,
+    WalletLog,
+    Write,
+)
 from .lock import StoreLock
 from .log_room import make_room
 from .sqlite_batch import Batch, KnownWallet
 from .sqlite_errors import converted
 from .sqlite_schema import migrate, require_sound_sqlite, store_version
+from .sqlite_snapshots import (
+    find_due,
+    load_endorsements,
+    load_snapshots,
+    prune_entries,
+    read_part,
+)
 
 READER_COUNT = 4
 BUSY_TIMEOUT_MS = 1_000
@@ -141,6 +163,8 @@ class SqliteLogStore:
                 beacons={
                     DeviceId(device): raw for device, raw in reader.execute(_LOAD_BEACONS, (row,))
                 },
+                snapshots=load_snapshots(reader, row),
+                endorsements=load_endorsements(reader, row),
             )
 
     def commit(self, writes: Sequence[Write]) -> None:
@@ -190,6 +214,30 @@ class SqliteLogStore:
         with self._reader() as reader:
             rows = reader.execute(_READ_WRAPS, bindings)
             return [StoredWrap(k=k, device=device, raw=raw) for k, raw in rows]
+
+    def read_snapshot(self, wallet_id: WalletId, snapshot_id: SnapshotId, *, offset: int) -> bytes:
+        """See `LogStore.read_snapshot`."""
+        with self._reader() as reader:
+            return read_part(reader, wallet_id, snapshot_id, offset)
+
+    def due_snapshots(self, *, now_s: int, count_max: int) -> list[tuple[WalletId, SnapshotId]]:
+        """See `LogStore.due_snapshots`."""
+        with self._reader() as reader:
+            return find_due(reader, now_s, count_max)
+
+    def prune(
+        self, wallet_id: WalletId, covered: Mapping[FeedId, int], *, count_max: int
+    ) -> Pruned:
+        """See `LogStore.prune`."""
+        with self._write_lock, self._noting_damage():
+            self._require_writable()
+            found = self._writer.execute(_LOAD_WALLET, (wallet_id,)).fetchone()
+            if found is None:
+                return Pruned(count=0, size=0)
+            with _transaction(self._writer, "BEGIN IMMEDIATE"):
+                pruned = prune_entries(self._writer, found[0], covered, count_max)
+            self._known.pop(wallet_id, None)  # Its size is another now.
+            return pruned
 
     def wallet_count(self) -> int:
         """See `LogStore.wallet_count`."""

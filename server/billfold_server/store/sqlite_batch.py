@@ -13,7 +13,19 @@ import apsw
 
 from billfold_protocol.ids import FeedId, WalletId
 
-from .interface import AppendEntries, AppendMembers, FeedHead, PutBeacon, Write
+from .interface import (
+    AppendEntries,
+    AppendMembers,
+    DropSnapshot,
+    FeedHead,
+    PutBeacon,
+    PutEndorsement,
+    PutSnapshot,
+    PutSnapshotPart,
+    SnapshotWrite,
+    Write,
+)
+from .sqlite_snapshots import execute_snapshot_write
 from .tail import UNBORN, Tail, follow
 
 _INSERT_MEMBER = "INSERT INTO member (wallet, k, raw) VALUES (?, ?, ?)"
@@ -51,6 +63,7 @@ class _Rows:
     entries: list[tuple[int, int, bytes, int, bytes, bytes]] = field(default_factory=list)
     heads: dict[tuple[int, FeedId], FeedHead] = field(default_factory=dict)
     beacons: list[tuple[int, bytes, bytes]] = field(default_factory=list)
+    snapshots: list[tuple[int, SnapshotWrite]] = field(default_factory=list)  # In their order.
 
 
 class Batch:
@@ -91,6 +104,8 @@ class Batch:
                 rows.heads.update({(row, feed): head for feed, head in write.heads.items()})
             case PutBeacon():
                 rows.beacons.append((row, write.device, write.raw))
+            case PutSnapshot() | PutSnapshotPart() | PutEndorsement() | DropSnapshot():
+                rows.snapshots.append((row, write))
 
     def insert(self) -> None:
         """Hand everything gathered to SQLite.
@@ -114,6 +129,8 @@ class Batch:
         insert(_INSERT_ENTRY, rows.entries)
         insert(_PUT_BEACON, rows.beacons)
         insert(_PUT_TAIL, tails)
+        for row, write in rows.snapshots:
+            execute_snapshot_write(self._connection, row, write)
 
     def _wallet(self, wallet_id: WalletId) -> KnownWallet | None:
         wallet = self.wallets.get(wallet_id) or self._known.get(wallet_id)

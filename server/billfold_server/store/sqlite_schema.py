@@ -72,7 +72,36 @@ def _make_tables(connection: apsw.Connection) -> None:
     connection.execute("INSERT INTO store VALUES (?)", (secrets.token_bytes(16),))
 
 
-MIGRATIONS: tuple[Migration, ...] = (_make_tables,)
+def _make_snapshot_tables(connection: apsw.Connection) -> None:
+    connection.execute(
+        """
+        CREATE TABLE snapshot (
+            id INTEGER PRIMARY KEY,
+            wallet INTEGER NOT NULL,
+            snapshot_id BLOB NOT NULL,
+            number INTEGER NOT NULL,
+            n INTEGER NOT NULL,
+            tail_n INTEGER NOT NULL,
+            standing INTEGER NOT NULL,
+            due_s INTEGER,
+            received INTEGER NOT NULL,
+            statement BLOB NOT NULL,
+            UNIQUE (wallet, snapshot_id)
+        ) STRICT;
+        CREATE INDEX snapshot_due ON snapshot (due_s) WHERE due_s IS NOT NULL;
+        CREATE TABLE snapshot_part (
+            snapshot INTEGER NOT NULL, start INTEGER NOT NULL, raw BLOB NOT NULL,
+            UNIQUE (snapshot, start)
+        ) STRICT;
+        CREATE TABLE endorsement (
+            snapshot INTEGER NOT NULL, device BLOB NOT NULL, raw BLOB NOT NULL,
+            UNIQUE (snapshot, device)
+        ) STRICT;
+        """
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (_make_tables, _make_snapshot_tables)
 """The step at index i leads from version i to version i + 1; a released step never changes."""
 
 

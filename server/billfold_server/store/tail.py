@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from billfold_protocol.errors import StoreError
 from billfold_protocol.ids import short
 
-from .interface import NUMBER_END, AppendEntries, AppendMembers, PutBeacon, Write
+from .interface import (
+    NUMBER_END,
+    AppendEntries,
+    AppendMembers,
+    DropSnapshot,
+    PutBeacon,
+    PutEndorsement,
+    PutSnapshot,
+    PutSnapshotPart,
+    Write,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +50,7 @@ def follow(tail: Tail, write: Write) -> Tail:
             following = _follow_members(tail, write)
         case AppendEntries():
             following = _follow_entries(tail, write)
-        case PutBeacon():
+        case PutBeacon() | PutSnapshot() | PutSnapshotPart() | PutEndorsement() | DropSnapshot():
             following = tail
     if following.member_count == 0:
         raise StoreError(

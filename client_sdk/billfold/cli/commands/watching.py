@@ -24,6 +24,8 @@ from billfold.events import (
     DeviceRemoved,
     Event,
     RecordsChanged,
+    SnapshotLoaded,
+    SnapshotProgress,
     Synced,
     SyncProgress,
     ThisDeviceRemoved,
@@ -74,6 +76,11 @@ def _describe_event(session: Session, event: Event, *, show_secrets: bool) -> li
         case SyncProgress(done=done, total=total):
             session.progress("sync", done, total)
             return []
+        case SnapshotProgress(done=done, total=total):
+            session.progress("snapshot", done, total)
+            return []
+        case SnapshotLoaded(entries_count=count):
+            return [{"event": "snapshot_loaded", "entries": count}]
         case Synced():
             return [{"event": "synced"}]
         case ConnectionChanged(is_online=True):

@@ -1,0 +1,70 @@
+"""Beginning with a snapshot, or going on with one: a replica whose older entries it covers.
+
+The document, what is set aside and what is covered become durable in one commit. A device that
+has been away may have changes that the snapshot lacks: those of entries that it does not cover
+are kept, any other is a reason to refuse it.
+
+Spec: 16-snapshots.md
+"""
+
+from collections.abc import Sequence
+
+from billfold.bases import BASE_KEY, base_heads
+from billfold.core import Core, describe_set_aside
+from billfold.document import MergeKinds
+from billfold.snapshots.comparison import changes_beyond
+from billfold.snapshots.content import document_of
+from billfold.snapshots.recent import RecentEntries
+from billfold.store import AppendChanges, PutMeta, PutQuarantined, ReplaceDocument
+from billfold_protocol.crypto.signing import Verified
+from billfold_protocol.errors import BillfoldError, SnapshotMismatch
+from billfold_protocol.feed import Outcome
+from billfold_protocol.snapshot import Snapshot
+from billfold_protocol.snapshot_sealing import SnapshotContent
+
+
+def adopt(
+    core: Core,
+    entries: RecentEntries,
+    statement: Verified[Snapshot],
+    content: SnapshotContent,
+    *,
+    pending: Sequence[bytes],
+    merge_kinds: MergeKinds,
+) -> Outcome:
+    """Stand on a snapshot; return which waiting entries count by it.
+
+    Raises:
+        SnapshotMismatch: it lacks a change that is here and that it covers, or is no document.
+        StoreDamaged: this device's own entries cannot be read.
+    """
+    snapshot = statement.value
+    own = list(core.document.changes())
+    try:
+        document = document_of(content, pending, actor=core.feed, merge_kinds=merge_kinds)
+    except BillfoldError as error:
+        raise SnapshotMismatch("the snapshot holds no document") from error
+    kept: list[bytes] = []
+    if own:
+        known = {change_hash for change_hash, _ in document.changes()}
+        known.update(item.hash for item in document.set_aside)
+        beyond = changes_beyond(core, entries, snapshot, pending)
+        missing = [(hash_, raw) for hash_, raw in own if hash_ not in known]
+        if any(hash_ not in beyond for hash_, _ in missing):
+            raise SnapshotMismatch("the snapshot lacks a change that this device holds")
+        kept = [*(raw for _, raw in missing), *core.document.waiting]
+    document.apply(kept)
+    core.document = document
+    core.write(ReplaceDocument(content.saved), AppendChanges((*content.waiting, *kept)))
+    for item in content.aside:
+        if not item.is_change:
+            core.quarantined.add(item.hash)
+            core.write(PutQuarantined(item.hash, item.raw, "set aside before the snapshot"))
+    core.write(
+        *(
+            PutQuarantined(item.hash, item.raw, describe_set_aside(item))
+            for item in document.set_aside
+        )
+    )
+    core.write(PutMeta(BASE_KEY, statement.raw))
+    return core.graph.adopt(base_heads(snapshot))

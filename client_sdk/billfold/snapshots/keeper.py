@@ -1,0 +1,373 @@
+"""When a replica makes a snapshot, begins with one, and judges those of others.
+
+What is said of a snapshot goes out after the commit that it rests on. Stored entries are read
+with those of the last commit, which may be under way.
+
+Spec: 16-snapshots.md
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from billfold.core import Core
+from billfold.document import MergeKinds
+from billfold.events import RecordsChanged, SnapshotLoaded, Warned
+from billfold.inbox import Inbox
+from billfold.outbox import Outbox
+from billfold.snapshots.adoption import adopt
+from billfold.snapshots.comparison import check_content, holds_all_of
+from billfold.snapshots.content import content_of, cover_of
+from billfold.snapshots.recent import RecentEntries
+from billfold.store import PutEntry
+from billfold_protocol import limits
+from billfold_protocol.crypto.signing import Verified
+from billfold_protocol.errors import (
+    BillfoldError,
+    LimitExceeded,
+    SnapshotMismatch,
+    UnknownEpoch,
+)
+from billfold_protocol.ids import DeviceId, SnapshotId, short
+from billfold_protocol.messages import Judge, OfferSnapshot, WantSnapshot, Wish
+from billfold_protocol.snapshot import (
+    Judgement,
+    Snapshot,
+    Verdict,
+    is_endorsed,
+    judges_of,
+    was_alone,
+)
+from billfold_protocol.snapshot_sealing import open_snapshot, seal_snapshot
+
+UNIT_SIZE = 1024
+"""An entry counts once for each so many bytes that it begins: few large ones are worth as much."""
+
+
+@dataclass(slots=True)
+class KnownSnapshot:
+    """A snapshot that the server holds."""
+
+    statement: Verified[Snapshot]
+    endorsements: dict[DeviceId, bytes] = field(default_factory=dict)
+    is_resting: bool = False
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What it says."""
+        return self.statement.value
+
+    @property
+    def entries_count(self) -> int:
+        """How many entries it covers."""
+        return sum(covered.seq + 1 for covered in self.snapshot.covered.values())
+
+
+@dataclass(slots=True)
+class _Tail:
+    """What has come since the newest snapshot."""
+
+    units: int = 0
+    size: int = 0
+
+    def add(self, size: int) -> None:
+        self.units += -(-size // UNIT_SIZE)
+        self.size += size
+
+
+class Keeper:
+    """One replica's snapshots."""
+
+    def __init__(self, core: Core, inbox: Inbox, outbox: Outbox, merge_kinds: MergeKinds) -> None:
+        self._core = core
+        self._inbox = inbox
+        self._outbox = outbox
+        self._merge_kinds = merge_kinds
+        self.tail_units_min = limits.SNAPSHOT_TAIL_COUNT_MIN
+        """Units since the last snapshot that are not worth another."""
+
+        self.known: dict[SnapshotId, KnownSnapshot] = {}
+        self.declined: set[SnapshotId] = set()
+        """Those that this device does not begin with."""
+
+        self.judged: set[SnapshotId] = set()
+        self._offered: tuple[Verified[Snapshot], bytes] | None = None
+        self._recent = RecentEntries(core)
+        self._tail: _Tail | None = None
+        self._units_min = 0
+
+    @property
+    def offered(self) -> Verified[Snapshot] | None:
+        """The own snapshot that is on its way to the server."""
+        return None if self._offered is None else self._offered[0]
+
+    def learn(self, known: KnownSnapshot) -> None:
+        """Take note that the server holds a snapshot."""
+        newest = max((k.entries_count for k in self.known.values()), default=-1)
+        self.known[known.snapshot.id] = known
+        if known.entries_count > newest:
+            self._tail = None
+
+    def forget(self, snapshot_id: SnapshotId) -> None:
+        """Take note that the server holds a snapshot no more."""
+        self.known.pop(snapshot_id, None)
+
+    def is_acceptable(self, known: KnownSnapshot) -> bool:
+        """Whether this device may begin with a snapshot: somebody stands by it, or nobody could."""
+        core, snapshot = self._core, known.snapshot
+        return (
+            snapshot.id not in self.declined
+            and (
+                is_endorsed(snapshot, known.endorsements.keys(), core.chain)
+                or was_alone(snapshot, core.chain)
+            )
+            and not self._is_behind(snapshot)
+        )
+
+    def is_needed(self, snapshot: Snapshot) -> bool:
+        """Whether a snapshot covers an entry that is not here."""
+        here = self._core.graph.vector
+        return any(
+            feed not in here or here[feed][0] < covered.seq
+            for feed, covered in snapshot.covered.items()
+        )
+
+    def next_to_judge(self) -> KnownSnapshot | None:
+        """Return a snapshot whose bytes this device should ask for, to judge it."""
+        core = self._core
+        for known in self.known.values():
+            snapshot = known.snapshot
+            if (
+                snapshot.id in self.judged
+                or snapshot.author == core.device_id
+                or core.device_id in known.endorsements
+                or known.is_resting
+                or core.device_id not in judges_of(snapshot.author, core.chain, core.chain.state)
+                or is_endorsed(snapshot, known.endorsements.keys(), core.chain)
+                or self._is_behind(snapshot)
+            ):
+                continue
+            try:
+                if holds_all_of(core, snapshot):
+                    return known
+            except SnapshotMismatch as error:
+                self._say(known, Judgement.OBJECTED, error)
+        return None
+
+    def decline(self, known: KnownSnapshot) -> None:
+        """Do not begin with a snapshot; ask for another."""
+        self.declined.add(known.snapshot.id)
+        core = self._core
+        declined = tuple(sorted(self.declined))[: limits.SNAPSHOTS_DECLINED_COUNT_MAX]
+        wish = Wish(declined=declined)
+        core.journal.sends.append(WantSnapshot(wallet_id=core.wallet_id, snapshot=None, wish=wish))
+
+    def part(self, snapshot_id: SnapshotId, offset: int) -> bytes | None:
+        """Return bytes of the own snapshot that the server asks for; None when it has all."""
+        if self._offered is None or self._offered[0].value.id != snapshot_id:
+            return None
+        statement, ciphertext = self._offered
+        if offset < len(ciphertext):
+            return ciphertext[offset : offset + limits.SNAPSHOT_PART_SIZE]
+        self._offered = None
+        self.learn(KnownSnapshot(statement))
+        return None
+
+    def refused(self, snapshot_id: SnapshotId) -> bool:
+        """Take note that the server refused a snapshot; False if it is none of this device's."""
+        if self._offered is None or self._offered[0].value.id != snapshot_id:
+            return False
+        self._offered = None
+        # Not at once again: the cause is seldom gone so soon.
+        self._units_min = 2 * max(self._units_min, self.tail_units_min)
+        return True
+
+    def offer_again(self) -> OfferSnapshot | None:
+        """Return the offer of an own snapshot that no connection has brought to its end."""
+        if self._offered is None:
+            return None
+        return OfferSnapshot(wallet_id=self._core.wallet_id, statement=self._offered[0].raw)
+
+    def prepare(self, *, is_live: bool) -> None:
+        """Make a snapshot if one is due; call it when everything else of a commit is noted.
+
+        Raises:
+            StoreDamaged: this device's own entries cannot be read.
+        """
+        self._measure()
+        self._recent.note()
+        if is_live and self._is_due():
+            self._make()
+
+    def make_now(self) -> bool:
+        """Make a snapshot with the next `prepare` though it is not due; False if none can be."""
+        self._units_min = -1
+        return self._may_make()
+
+    def adopt(self, known: KnownSnapshot, ciphertext: bytes) -> None:
+        """Begin with a snapshot, or go on with it; ask for another if it is not what it says."""
+        core, snapshot = self._core, known.snapshot
+        try:
+            key = core.epoch_keys.get(snapshot.epoch)
+            if key is None:
+                raise UnknownEpoch("the snapshot is of an epoch whose key is not here")
+            content = open_snapshot(known.statement, ciphertext, key)
+            pending = self._pending_changes
+            outcome = adopt(
+                core,
+                self._recent,
+                known.statement,
+                content,
+                pending=pending,
+                merge_kinds=self._merge_kinds,
+            )
+        except BillfoldError as error:
+            self._warn(known, error)
+            self.decline(known)
+            return
+        core.base = snapshot
+        covered = snapshot.covered.get(core.feed)
+        if covered is not None:
+            self._outbox.covered(covered.seq)
+        self._inbox.settle(outcome)
+        core.tell(SnapshotLoaded(entries_count=known.entries_count))
+        core.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
+
+    def judge(self, known: KnownSnapshot, ciphertext: bytes) -> None:
+        """Endorse another's snapshot, or object to it."""
+        core, snapshot = self._core, known.snapshot
+        key = core.epoch_keys.get(snapshot.epoch)
+        self.judged.add(snapshot.id)
+        if key is None or core.member is None:
+            return
+        try:
+            content = open_snapshot(known.statement, ciphertext, key)
+            if not holds_all_of(core, snapshot):
+                return
+            check_content(
+                core,
+                self._recent,
+                snapshot,
+                content,
+                pending=self._pending_changes,
+                merge_kinds=self._merge_kinds,
+            )
+        except BillfoldError as error:
+            self._say(known, Judgement.OBJECTED, error)
+        else:
+            self._say(known, Judgement.ENDORSED, None)
+
+    def _say(self, known: KnownSnapshot, judgement: Judgement, error: BillfoldError | None) -> None:
+        core = self._core
+        self.judged.add(known.snapshot.id)
+        verdict = Verdict(
+            judgement=judgement,
+            wallet_id=core.wallet_id,
+            snapshot=known.snapshot.id,
+            device=core.device_id,
+            time_s=max(0, core.now_ms() // 1000),
+        )
+        raw = verdict.sign(core.secrets.signing_key)
+        if judgement is Judgement.ENDORSED:
+            known.endorsements[core.device_id] = raw
+        core.journal.sends.append(Judge(wallet_id=core.wallet_id, judgement=judgement, verdict=raw))
+        if error is not None:
+            self.declined.add(known.snapshot.id)
+            self._warn(known, error)
+
+    def _warn(self, known: KnownSnapshot, error: BillfoldError) -> None:
+        author = short(known.snapshot.author)
+        named = SnapshotMismatch(
+            f"the snapshot that device {author} made is not used: {error}; "
+            "nothing is lost, the entries themselves are used instead"
+        )
+        named.__cause__ = error
+        self._core.tell(Warned(named))
+
+    @property
+    def _pending_changes(self) -> tuple[bytes, ...]:
+        """The changes that no entry carries yet."""
+        return tuple(pending.change for pending in self._outbox.pending)
+
+    def _is_behind(self, snapshot: Snapshot) -> bool:
+        """Whether this replica's own base covers something that a snapshot does not."""
+        base = self._core.base
+        covered = snapshot.covered
+        return base is not None and any(
+            feed not in covered or covered[feed].seq < one.seq for feed, one in base.covered.items()
+        )
+
+    def _measure(self) -> None:
+        """Add to the tail what this commit stores."""
+        if self._tail is None:
+            return
+        for write in self._core.journal.writes:
+            if isinstance(write, PutEntry):
+                self._tail.add(len(write.entry.raw))
+
+    def _is_due(self) -> bool:
+        if self._offered is not None or not self._may_make():
+            return False
+        newest = max(self.known.values(), key=lambda k: k.entries_count, default=None)
+        if self._tail is None:
+            self._tail = _Tail()
+            for size in self._sizes_since(newest):
+                self._tail.add(size)
+        size = 0 if newest is None else newest.snapshot.size
+        units_min = self._units_min or self._my_turn()
+        return self._tail.units > units_min and (
+            self._tail.size > limits.SNAPSHOT_TAIL_RATIO * size or units_min < 0
+        )
+
+    def _may_make(self) -> bool:
+        core, outbox = self._core, self._outbox
+        return (
+            core.may_write
+            and core.epoch_key is not None
+            and outbox.pending_count == 0
+            and outbox.unacked_count == 0
+            and core.graph.waiting_count == 0
+            and self._inbox.unopened_count == 0
+            and bool(core.graph.vector)
+        )
+
+    def _my_turn(self) -> int:
+        """Return after how many units it is up to this device: not all make one at once."""
+        writers = sorted(
+            device
+            for device, member in self._core.chain.state.members.items()
+            if member.role.can_write
+        )
+        rank = writers.index(self._core.device_id)
+        return self.tail_units_min + self.tail_units_min * rank // 4
+
+    def _sizes_since(self, newest: KnownSnapshot | None) -> Iterator[int]:
+        covered = {} if newest is None else newest.snapshot.covered
+        for feed in self._core.graph.vector:
+            from_seq = covered[feed].seq + 1 if feed in covered else 0
+            yield from (len(raw) for raw in self._core.stored_entries(feed, from_seq))
+
+    def _make(self) -> None:
+        core = self._core
+        key = core.epoch_key
+        assert key is not None
+        self._units_min = 0
+        content = content_of(core)
+        if content is None:
+            return
+        try:
+            statement, ciphertext = seal_snapshot(
+                content,
+                cover_of(core),
+                maker=core.secrets.maker,
+                state=core.chain.state,
+                key=key,
+                time_s=max(0, core.now_ms() // 1000),
+                random=core.random,
+            )
+        except LimitExceeded as error:
+            self._units_min = 1 << 40
+            core.tell(Warned(error))
+            return
+        self._offered = (statement, ciphertext)
+        self._tail = _Tail()
+        core.journal.sends.append(OfferSnapshot(wallet_id=core.wallet_id, statement=statement.raw))
