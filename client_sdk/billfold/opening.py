@@ -125,7 +125,7 @@ def open_store(directory: Path, unlock: Unlock) -> WalletStore:
         raise StoreMissing(f"there is no wallet in {directory}")
     lock = WalletLock(directory)
     try:
-        key = open_key(directory, unlock)
+        key = open_key(directory, unlock, secrets.token_bytes)
         return SqlCipherStore.open(directory, key, lock=lock)
     except BaseException:
         lock.release()

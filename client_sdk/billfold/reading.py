@@ -16,7 +16,10 @@ from billfold_protocol.ids import FeedId, WalletId
 class WalletReading(ABC):
     """What an open wallet tells without changing anything."""
 
-    _household: Household
+    @property
+    @abstractmethod
+    def _household(self) -> Household:
+        """The wallet's devices, while it is open."""
 
     @property
     @abstractmethod

@@ -109,14 +109,18 @@ class Synchronizer:
         self._committer.start()
 
     async def stop(self) -> None:
-        """Commit what is left and stop.
+        """Commit what is left and stop; streams of events end.
 
         Raises:
             StoreError: the last commit failed.
         """
         await self.disconnect()
         self.proposals.abandon(TransportError("the wallet was closed before the server answered"))
-        await self._committer.stop()
+        try:
+            await self._committer.stop()
+        finally:
+            for stream in tuple(self._listeners):
+                stream.close()
 
     def connect(self, server: Server) -> None:
         """Stay connected to a server until told otherwise."""

@@ -7,66 +7,40 @@ Spec: 40-wallet-document.md
 """
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from billfold.attachments import Attachments
 from billfold.document import (
     Edit,
     Scalar,
 )
 from billfold.editing import EditBlock
-from billfold.founding import HERE_KEY, NewReplica
-from billfold.household import Device, Household
+from billfold.founding import NewReplica
+from billfold.household import Device
 from billfold.keyring import DeviceToken, Unlock
 from billfold.listening import EventStream
-from billfold.model import wallet_merge_kinds
+from billfold.lockable import LockableWallet
 from billfold.opening import check_name, create_store, link_store, now_ms, open_store
 from billfold.pairing import Confirm, ShowCode
-from billfold.reading import WalletReading
-from billfold.replica import Replica
 from billfold.reports import Change, Status, SyncReport, status_of
-from billfold.restoring import DeviceTokenStore, check_token, renew_token
+from billfold.restoring import DeviceTokenStore
 from billfold.servers import SERVER_KEY, Server, encode_server, parse_server
 from billfold.store import WalletStore
-from billfold.synchronizer import Synchronizer
 from billfold.syncing import sync_all
 from billfold.transport import Transport, WebSocketTransport, normalise_address
+from billfold.unlocked import Unlocked
 from billfold_protocol.errors import (
     InputError,
     LocalProtocolError,
-    StoreError,
 )
 from billfold_protocol.linking import Hello
 
 CLOSE_TIMEOUT_S = 5.0
 
 
-class Wallet(WalletReading):
+class Wallet(LockableWallet):
     """One open wallet; close it, or use it with `async with`."""
-
-    def __init__(
-        self,
-        store: WalletStore,
-        synchronizer: Synchronizer,
-        transport: Transport,
-        device_token_store: DeviceTokenStore,
-        attachments: Attachments,
-    ) -> None:
-        """Take over an open store; `create`, `open` and `link` are the ways to get a wallet."""
-        self._store = store
-        self.attachments = attachments
-        """The files that belong to records."""
-
-        self._synchronizer = synchronizer
-        self._transport = transport
-        self._device_token_store = device_token_store
-        self._household = Household(synchronizer, transport)
-        self._is_closed = False
 
     @classmethod
     async def create(
@@ -101,8 +75,7 @@ class Wallet(WalletReading):
         where = None if server is None else Server(address=normalise_address(server), token=token)
         founded = NewReplica.create(secrets.token_bytes, now_ms=now_ms())
         store = await asyncio.to_thread(create_store, Path(path), unlock, founded, where)
-        token_store = device_token_store or DeviceToken(Path(path))
-        wallet = await cls._open(store, transport, token_store, Path(path))
+        wallet = await cls._open(Path(path), store, transport, device_token_store)
         await wallet.rename_device(wallet.status().device, name)
         return wallet
 
@@ -136,8 +109,7 @@ class Wallet(WalletReading):
             StoreDamaged: its bytes fail their checks.
         """
         store = await asyncio.to_thread(open_store, Path(path), unlock)
-        token_store = device_token_store or DeviceToken(Path(path))
-        return await cls._open(store, transport, token_store, Path(path))
+        return await cls._open(Path(path), store, transport, device_token_store)
 
     @classmethod
     async def link(  # noqa: PLR0913 -- one value for each thing that a person or platform chooses
@@ -175,68 +147,20 @@ class Wallet(WalletReading):
         store = await link_store(
             Path(path), unlock=unlock, server=server, name=name, code=code, show=show, transport=way
         )
-        token_store = device_token_store or DeviceToken(Path(path))
-        wallet = await cls._open(store, way, token_store, Path(path))
+        wallet = await cls._open(Path(path), store, way, device_token_store)
         await wallet.rename_device(wallet.status().device, name)
         return wallet
 
     @classmethod
     async def _open(
         cls,
+        path: Path,
         store: WalletStore,
         transport: Transport | None,
-        token: DeviceTokenStore,
-        folder: Path,
+        token: DeviceTokenStore | None,
     ) -> "Wallet":
-        way = transport or WebSocketTransport()
-
-        def load() -> Replica:
-            return Replica(
-                store, now_ms=now_ms, random=secrets.token_bytes, merge_kinds=wallet_merge_kinds
-            )
-
-        try:
-            await asyncio.to_thread(check_token, store, token, secrets.token_bytes)
-            synchronizer = Synchronizer(store, load, transport=way, random=secrets.token_bytes)
-            where = parse_server(synchronizer.replica.meta(SERVER_KEY))
-        except BaseException:
-            store.close()
-            raise
-        attachments = Attachments(synchronizer, way, folder, random=secrets.token_bytes)
-        wallet = cls(store, synchronizer, way, token, attachments)
-        synchronizer.start()
-        attachments.start()
-        if where is not None:
-            synchronizer.connect(where)
-        return wallet
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Make durable what is left, go offline and let go of the folder.
-
-        Raises:
-            StoreError: the last edits could not be made durable; their calls have said so too.
-        """
-        if self._is_closed:
-            return
-        self._is_closed = True
-        try:
-            await self.attachments.stop()
-            await self._synchronizer.stop()
-            await asyncio.to_thread(self._renew_token)
-        finally:
-            await self._transport.close()
-            self._store.close()
+        way, here = transport or WebSocketTransport(), token or DeviceToken(path)
+        return cls(path, await Unlocked.begin(store, way, here, path), way, here)
 
     def edit(self) -> EditBlock:
         """Begin several edits that become one change: `async with wallet.edit() as edit`."""
@@ -372,20 +296,5 @@ class Wallet(WalletReading):
         """
         await self._household.rotate()
 
-    def _renew_token(self) -> None:
-        """Let copies of the folder that were made until now be known as copies."""
-        current = self._synchronizer.replica.meta(HERE_KEY)
-        # Where that fails, the token of this session still matches.
-        with contextlib.suppress(StoreError):
-            renew_token(self._store, self._device_token_store, secrets.token_bytes, current=current)
-
-    @property
-    def _replica(self) -> Replica:
-        if self._is_closed:
-            raise LocalProtocolError("the wallet is closed")
-        return self._synchronizer.replica
-
     async def _commit(self, edits: Sequence[Edit]) -> Change | None:
-        if self._is_closed:
-            raise LocalProtocolError("the wallet is closed")
         return await self._synchronizer.edit(list(edits))

@@ -150,6 +150,10 @@ class UnlockFailed(AccessError):
     """The passphrase or key does not open this wallet."""
 
 
+class WalletLocked(AccessError):
+    """The wallet is locked; unlock it first."""
+
+
 class StoreError(BillfoldError):
     """The local or server store is missing, full or damaged; stop and keep the file."""
 

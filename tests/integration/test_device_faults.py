@@ -10,7 +10,6 @@ from random import Random
 import pytest
 
 from billfold import Wallet
-from billfold.attachments import Attachments
 from billfold.founding import FORMAT_KEY
 from billfold.keyring import DeviceToken, open_key
 from billfold.model import wallet_merge_kinds
@@ -18,6 +17,7 @@ from billfold.replica import Replica
 from billfold.store import PutMeta, SqlCipherStore, WalletLock
 from billfold.synchronizer import Synchronizer
 from billfold.transport import WebSocketTransport
+from billfold.unlocked import Unlocked
 from billfold_protocol.errors import (
     BillfoldError,
     LocalProtocolError,
@@ -50,8 +50,9 @@ def open_faulty(folder: Path) -> tuple[Wallet, FaultyWalletStore]:
         )
 
     synchronizer = Synchronizer(store, load, transport=transport, random=secrets.token_bytes)
-    attachments = Attachments(synchronizer, transport, folder, random=secrets.token_bytes)
-    wallet = Wallet(store, synchronizer, transport, DeviceToken(folder), attachments)
+    token = DeviceToken(folder)
+    unlocked = Unlocked(store, synchronizer, transport, token, folder)
+    wallet = Wallet(folder, unlocked, transport, token)
     synchronizer.start()
     return wallet, store
 

@@ -15,7 +15,7 @@ PROMISED = frozenset(
     {
         *("init", "link", "join", "add", "set", "get", "ls", "rm", "restore", "history"),
         *("conflicts", "resolve", "devices", "revoke", "sync", "watch", "status", "import"),
-        *("export", "doctor"),
+        *("export", "doctor", "lock", "passphrase"),
     }
 )
 COMMON = ("--wallet", "--unlock", "--passphrase-file", "--key-file", "--offline", "--json")

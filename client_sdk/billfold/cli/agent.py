@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from billfold.cli import wire
-from billfold.cli.commands import execute
+from billfold.cli.commands import LOCK, execute
 from billfold.cli.exit_codes import describe_error
 from billfold.cli.local_socket import is_own_user, listening_socket, remove_socket
 from billfold.cli.request import Answer, Arguments, Request
@@ -34,21 +34,24 @@ PROGRESS_BUFFER_MAX: Final = 64 * 1024
 
 
 @contextlib.asynccontextmanager
-async def serving(wallet: Wallet, folder: Path) -> AsyncIterator[None]:
-    """Serve commands until the block ends.
+async def serving(
+    wallet: Wallet, folder: Path, *, lock_after_s: float | None = None
+) -> AsyncIterator[asyncio.Event]:
+    """Serve commands until the block ends; the event is set when the wallet is to be locked.
 
     Args:
         wallet: the open wallet.
         folder: its folder, whose lock the wallet holds.
+        lock_after_s: how long no command may come before the wallet is to be locked.
 
     Raises:
         StoreError: the socket cannot be made.
     """
     listener, _ = listening_socket(folder)
-    agent = _Agent(wallet, folder)
+    agent = _Agent(wallet, folder, lock_after_s)
     server = await asyncio.start_unix_server(agent.serve, sock=listener)
     try:
-        yield
+        yield agent.is_to_lock
     finally:
         server.close()
         await agent.stop()
@@ -56,11 +59,16 @@ async def serving(wallet: Wallet, folder: Path) -> AsyncIterator[None]:
 
 
 class _Agent:
-    def __init__(self, wallet: Wallet, folder: Path) -> None:
+    def __init__(self, wallet: Wallet, folder: Path, lock_after_s: float | None) -> None:
         self._wallet = wallet
         self._folder = folder
+        self.is_to_lock = asyncio.Event()
+        self._lock_after_s = lock_after_s
+        self._timer: asyncio.TimerHandle | None = None
         self._running: dict[asyncio.Task[None], asyncio.Task[None]] = {}
         """The task that serves a connection, by the one that asyncio made for it."""
+
+        self._wait_idle()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
@@ -69,6 +77,7 @@ class _Agent:
         # Python 3.11 writes a traceback about a cancelled task that it made for a connection.
         inner = asyncio.create_task(self._serve(reader, writer))
         self._running[outer] = inner
+        self._wait_idle()
         try:
             await asyncio.wait({inner})
             if not inner.cancelled():
@@ -76,9 +85,20 @@ class _Agent:
         finally:
             del self._running[outer]
             writer.close()
+            self._wait_idle()
+
+    def _wait_idle(self) -> None:
+        """Begin anew to wait for a time without commands."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._lock_after_s is not None and not self._running:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._lock_after_s, self.is_to_lock.set)
 
     async def stop(self) -> None:
         """Cancel what runs."""
+        if self._timer is not None:
+            self._timer.cancel()
         running = dict(self._running)
         for inner in running.values():
             inner.cancel()
@@ -93,10 +113,12 @@ class _Agent:
             return
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        command = ""
         try:
             if len(self._running) > CONNECTIONS_COUNT_MAX:
                 raise LimitExceeded("too many commands run at once; try again in a moment")
             request = await _receive_request(reader)
+            command = request.command
             session = RemoteSession(self._wallet, self._folder, request.attachment, reader, writer)
             answer = await session.run(request)
             frame = wire.encode_frame(
@@ -111,6 +133,8 @@ class _Agent:
         writer.write_eof()
         # Closing with something unread would take the answer back.
         await reader.read()
+        if command == LOCK:
+            self.is_to_lock.set()
 
 
 class RemoteSession:

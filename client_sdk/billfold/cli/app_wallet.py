@@ -185,19 +185,27 @@ def sync(
     return front.perform("sync", _with_deadline(arguments, deadline))
 
 
-@command(app, "watch", examples=("billfold watch", "billfold watch --json | jq ."))
+@command(
+    app,
+    "watch",
+    examples=("billfold watch", "billfold watch --lock-after 600", "billfold watch --json | jq ."),
+)
 def watch(
     front: Front,
     *,
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Show secret values too.")
     ] = False,
+    lock_after: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="End when no other command came for so long."),
+    ] = None,
 ) -> Answer:
-    """Stay in step with the server and show what other devices do, until Ctrl-C.
+    """Stay in step with the server and show what other devices do, until Ctrl-C or `lock`.
 
     Meanwhile the other commands of this user work through it, without unlocking the wallet.
     """
-    return front.perform("watch", {"show_secrets": show_secrets})
+    return front.perform("watch", {"show_secrets": show_secrets, "lock_after_s": lock_after})
 
 
 @command(app, "status", examples=("billfold status", "billfold status --json | jq -r .state_hash"))

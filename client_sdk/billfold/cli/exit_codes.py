@@ -18,6 +18,7 @@ from billfold_protocol.errors import (
     TransportError,
     UnlockFailed,
     VerificationError,
+    WalletLocked,
 )
 
 
@@ -61,7 +62,7 @@ def exit_code_of(error: BillfoldError) -> ExitCode:
     match error:
         case NotFound() | StoreMissing():
             return ExitCode.NOT_FOUND
-        case UnlockFailed() | KdfPolicy():
+        case UnlockFailed() | KdfPolicy() | WalletLocked():
             return ExitCode.LOCKED
         case TransportError() | RemoteProtocolError():
             return ExitCode.NETWORK

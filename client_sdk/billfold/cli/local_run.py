@@ -114,12 +114,29 @@ async def _perform(
         session = LocalSession(wallet, folder, request, terminal)
         async with contextlib.AsyncExitStack() as stack:
             if request.command == "watch":
-                await stack.enter_async_context(serving(wallet, folder))
-            answer = await execute(session, request)
+                lock_after_s = request.arguments.optional_seconds("lock_after_s")
+                is_to_lock = await stack.enter_async_context(
+                    serving(wallet, folder, lock_after_s=lock_after_s)
+                )
+                answer = await _until_locked(execute(session, request), is_to_lock)
+            else:
+                answer = await execute(session, request)
         if is_editing and not is_offline:
             # What the server does not take now goes with a later command.
             await sync_once(wallet, deadline_s=PUSH_DEADLINE_S)
         return answer
+
+
+async def _until_locked(watching: Coroutine[Any, Any, Answer], is_to_lock: asyncio.Event) -> Answer:
+    """Watch until the wallet is to be locked: closing it and ending the process does that."""
+    watch, locking = asyncio.ensure_future(watching), asyncio.ensure_future(is_to_lock.wait())
+    try:
+        await asyncio.wait({watch, locking}, return_when=asyncio.FIRST_COMPLETED)
+        return watch.result() if watch.done() else Answer(result={"event": "locked"})
+    finally:
+        watch.cancel()
+        locking.cancel()
+        await asyncio.gather(watch, locking, return_exceptions=True)
 
 
 async def _read_line() -> str:

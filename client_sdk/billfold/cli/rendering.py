@@ -224,6 +224,19 @@ def _show_fetched(result: JsonObject, terminal: Terminal) -> None:
     terminal.line(f"{result['name']} is in {result['path']}.")
 
 
+def _show_lock(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line("Locked." if result["was_open"] else "The wallet was not open.")
+
+
+def _show_passphrase(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line(f"The wallet in {result['folder']} opens with the new passphrase.")
+    terminal.note("Older copies of its folder still open with the old one.")
+
+
+def _show_watched(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line("Locked." if result["event"] == "locked" else "")
+
+
 _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "add": _show_added,
     "attach": _show_attached,
@@ -239,7 +252,9 @@ _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "init": _show_made,
     "join": _show_made,
     "link": _show_linked,
+    "lock": _show_lock,
     "ls": _show_records,
+    "passphrase": _show_passphrase,
     "rename-device": _show_renamed,
     "resolve": _show_field,
     "restore": _show_edited,
@@ -250,4 +265,5 @@ _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "sync": _show_sync,
     "tag": _show_edited,
     "undo": _show_field,
+    "watch": _show_watched,
 }

@@ -81,6 +81,14 @@ class Arguments:
             raise InputError(f"the argument {name!r} is a number of seconds")
         return float(value)
 
+    def optional_seconds(self, name: str) -> float | None:
+        """Return a duration in seconds, or None.
+
+        Raises:
+            InputError: it is no number above zero.
+        """
+        return None if self.values.get(name) is None else self.seconds(name, default=0.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:

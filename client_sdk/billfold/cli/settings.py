@@ -13,6 +13,7 @@ from typing import Final, Literal
 from billfold_protocol.errors import InputError, StoreError, UnlockFailed
 
 UNLOCK_VARIABLE: Final = "BILLFOLD_PASSPHRASE"
+NEW_VARIABLE: Final = "BILLFOLD_NEW_PASSPHRASE"
 KEY_SIZE: Final = 32
 FILE_SIZE_MAX: Final = 4096
 """Bytes of a passphrase or key file that are read."""
@@ -61,17 +62,11 @@ def read_passphrase(settings: Settings, *, is_new: bool) -> str:
         InputError: it is empty, or was typed differently the second time.
     """
     if settings.passphrase_file is not None:
-        data = read_small_file(settings.passphrase_file)
-        try:
-            passphrase = data.decode().split("\n", 1)[0].removesuffix("\r")
-        except UnicodeDecodeError as error:
-            raise InputError("the passphrase file is not UTF-8 text") from error
+        passphrase = _first_line(settings.passphrase_file)
     elif (given := os.environ.get(UNLOCK_VARIABLE)) is not None:
         passphrase = given
     elif sys.stdin.isatty():
-        passphrase = getpass.getpass("New passphrase: " if is_new else "Passphrase: ")
-        if is_new and getpass.getpass("The same again: ") != passphrase:
-            raise InputError("the two passphrases differ; nothing was made")
+        passphrase = _type_new() if is_new else getpass.getpass("Passphrase: ")
     else:
         raise UnlockFailed(
             "no passphrase was given; set BILLFOLD_PASSPHRASE, or use --passphrase-file or "
@@ -80,6 +75,42 @@ def read_passphrase(settings: Settings, *, is_new: bool) -> str:
     if not passphrase:
         raise InputError("the passphrase is empty")
     return passphrase
+
+
+def read_new_passphrase(path: Path | None) -> str:
+    """Return the passphrase that is to replace another: from a file, the environment, the person.
+
+    Raises:
+        UnlockFailed: there is none.
+        InputError: it is empty, or was typed differently the second time.
+    """
+    if path is not None:
+        passphrase = _first_line(path)
+    elif (given := os.environ.get(NEW_VARIABLE)) is not None:
+        passphrase = given
+    elif sys.stdin.isatty():
+        passphrase = _type_new()
+    else:
+        raise UnlockFailed(
+            f"no new passphrase was given; set {NEW_VARIABLE}, or use --new-passphrase-file"
+        )
+    if not passphrase:
+        raise InputError("the new passphrase is empty")
+    return passphrase
+
+
+def _type_new() -> str:
+    passphrase = getpass.getpass("New passphrase: ")
+    if getpass.getpass("The same again: ") != passphrase:
+        raise InputError("the two passphrases differ; nothing was done")
+    return passphrase
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return read_small_file(path).decode().split("\n", 1)[0].removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise InputError("the passphrase file is not UTF-8 text") from error
 
 
 def read_key(path: Path) -> bytes:

@@ -27,8 +27,10 @@ from billfold.store.sqlcipher import DATABASE_NAME
 from billfold_protocol.crypto.derivation import KEY_SIZE
 from billfold_protocol.errors import (
     KdfPolicy,
+    LimitExceeded,
     Malformed,
     StoreDamaged,
+    StoreError,
     StoreExists,
     UnlockFailed,
     VerificationError,
@@ -80,8 +82,13 @@ def create_key(directory: Path, unlock: Unlock, random: Callable[[int], bytes]) 
     return store_key
 
 
-def open_key(directory: Path, unlock: Unlock) -> bytes:
+def open_key(
+    directory: Path, unlock: Unlock, random: Callable[[int], bytes] | None = None
+) -> bytes:
     """Return the 32-byte key of a store.
+
+    With `random`, a file whose password hashing is weaker than the passphrase's policy is sealed
+    again under that policy, once it has opened; the caller holds the wallet's lock.
 
     Raises:
         StoreMissing: there is no wallet in the directory.
@@ -105,6 +112,12 @@ def open_key(directory: Path, unlock: Unlock) -> bytes:
         raise StoreDamaged(f"The file {directory / UNLOCK_NAME} is damaged.") from error
     if len(store_key) != KEY_SIZE:
         raise StoreDamaged(f"The file {directory / UNLOCK_NAME} does not hold a key.")
+    if random is not None and isinstance(unlock, Passphrase):
+        stronger = passphrase.strengthened(unlock, file)
+        if stronger is not None:
+            # The wallet opens all the same; the next opening tries again.
+            with contextlib.suppress(StoreError, LimitExceeded):
+                write_unlock_file(directory, _seal(stronger, store_key, random))
     return store_key
 
 

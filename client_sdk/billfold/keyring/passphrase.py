@@ -4,7 +4,7 @@ Spec: 11-cryptography.md
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from billfold.keyring.unlock_file import UnlockFile, UnlockMethod, unlock_context
 from billfold_protocol.crypto.derivation import KEY_SIZE
@@ -12,6 +12,7 @@ from billfold_protocol.crypto.passwords import (
     DEFAULT_POLICY,
     SALT_SIZE,
     PasswordPolicy,
+    policy_of,
     seal_with_password,
     unseal_with_password,
 )
@@ -62,3 +63,20 @@ def unseal_store_key(unlock: Passphrase, file: UnlockFile) -> bytes:
         context=file.context,
         plaintext_size_max=KEY_SIZE,
     )
+
+
+def strengthened(unlock: Passphrase, file: UnlockFile) -> Passphrase | None:
+    """Return the passphrase with a policy that a file it opened falls short of; None if none.
+
+    The new policy is nowhere weaker than the file's.
+
+    Raises:
+        VerificationError: the file's parameters are outside their range.
+        Malformed: the sealed bytes are not of their form.
+    """
+    found, wanted = policy_of(file.sealed, plaintext_size_max=KEY_SIZE), unlock.policy
+    policy = PasswordPolicy(
+        memory_size=max(found.memory_size, wanted.memory_size),
+        passes=max(found.passes, wanted.passes),
+    )
+    return None if policy == found else replace(unlock, policy=policy)

@@ -135,16 +135,21 @@ def unseal_with_password(
         LimitExceeded: there is not enough memory to hash it.
     """
     parts = _parse(sealed, plaintext_size_max)
-    if parts.parameters is None:
-        raise Malformed("these bytes are sealed with a key, not with a password")
-    memory_kib, passes, lanes, raw_salt = as_array(parts.parameters, 4)
-    policy = PasswordPolicy(
-        memory_size=as_integer(memory_kib, maximum=_INTEGER_MAX) * _KIB,
-        passes=as_integer(passes, maximum=_INTEGER_MAX),
-        lanes=as_integer(lanes, maximum=_INTEGER_MAX),
-    )
-    salt = as_bytes(raw_salt, SALT_SIZE)
+    policy, salt = _parse_parameters(parts.parameters)
     return _unseal(parts, _hash(password, salt, policy), context)
+
+
+def policy_of(sealed: bytes, *, plaintext_size_max: int) -> PasswordPolicy:
+    """Return what hashing costs for bytes that a password opens.
+
+    They are bound into the seal, and so are believed only once it has opened.
+
+    Raises:
+        KdfPolicy: the parameters are outside the compiled-in range.
+        UpdateNeeded: the bytes are of a later version.
+        Malformed: the bytes are not of this form.
+    """
+    return _parse_parameters(_parse(sealed, plaintext_size_max).parameters)[0]
 
 
 def seal_with_key(plaintext: bytes, *, key: bytes, context: bytes, nonce: bytes) -> bytes:
@@ -223,6 +228,18 @@ def _parse(sealed: bytes, plaintext_size_max: int) -> _Parts:
         commitment=as_bytes(commitment, HASH_SIZE),
         ciphertext=as_bytes(ciphertext, size_max=plaintext_size_max + TAG_SIZE),
     )
+
+
+def _parse_parameters(parameters: object) -> tuple[PasswordPolicy, bytes]:
+    if parameters is None:
+        raise Malformed("these bytes are sealed with a key, not with a password")
+    memory_kib, passes, lanes, raw_salt = as_array(parameters, 4)
+    policy = PasswordPolicy(
+        memory_size=as_integer(memory_kib, maximum=_INTEGER_MAX) * _KIB,
+        passes=as_integer(passes, maximum=_INTEGER_MAX),
+        lanes=as_integer(lanes, maximum=_INTEGER_MAX),
+    )
+    return policy, as_bytes(raw_salt, SALT_SIZE)
 
 
 def _hash(password: str, salt: bytes, policy: PasswordPolicy) -> bytes:

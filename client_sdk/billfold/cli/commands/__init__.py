@@ -18,6 +18,9 @@ from billfold.cli.request import Answer, Request
 from billfold.cli.session import Command, Session
 from billfold_protocol.errors import InputError
 
+LOCK = "lock"
+"""After its answer, a running `watch` ends and closes the wallet."""
+
 COMMANDS: dict[str, Command] = {
     "add": records.add,
     "attach": attachments.attach,
@@ -32,6 +35,7 @@ COMMANDS: dict[str, Command] = {
     "history": versions.history,
     "import": transfer.import_file,
     "link": devices.link,
+    LOCK: watching.lock,
     "ls": records.ls,
     "rename-device": devices.rename_device,
     "resolve": versions.resolve,

@@ -51,6 +51,16 @@ async def watch(session: Session, arguments: Arguments) -> Answer:
     raise TransportError("the wallet was closed")
 
 
+async def lock(session: Session, arguments: Arguments) -> Answer:
+    """Say that the wallet is about to be locked; whoever serves the command does it.
+
+    Raises:
+        BillfoldError: never.
+    """
+    del arguments
+    return Answer(result={"folder": str(session.folder), "was_open": True})
+
+
 def _describe_event(session: Session, event: Event, *, show_secrets: bool) -> list[JsonObject]:
     match event:
         case RecordsChanged():
