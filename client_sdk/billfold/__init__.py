@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Warned,
     )
     from billfold.exporting import export_wallet
+    from billfold.findings import Finding
     from billfold.household import Device
     from billfold.importers import read_import
     from billfold.importing import ImportResult, import_report
@@ -66,6 +67,7 @@ __all__ = [
     "Event",
     "EventStream",
     "FieldState",
+    "Finding",
     "Hello",
     "HistoryItem",
     "ImportResult",
@@ -105,6 +107,7 @@ _MODULES: Final = {
         *("Synced", "ThisDeviceRemoved", "Warned"),
     ),
     "billfold.exporting": ("export_wallet",),
+    "billfold.findings": ("Finding",),
     "billfold.household": ("Device",),
     "billfold.importers": ("read_import",),
     "billfold.importing": ("ImportResult", "import_report"),

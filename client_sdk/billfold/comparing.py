@@ -1,16 +1,57 @@
 """Holding what the server signed against what is here, and giving back what it has lost.
 
+    subscribed ─► caught up ─┬─ same heads ───────────────────────────────────────► agreed
+                             └─ else: ask the state ─┬─ it lacks: offer, ask again ─┤
+                                                     └─ it has more: compare once ──┘
+
+Every answer is held against what was kept of the server before, and against what other devices
+have said that they saw. Only agreement and what cannot be cured end this.
+
 Spec: 21-sync.md
 """
 
-from billfold.healing import offers
+from billfold.accusing import GAP, Accuser, Later
+from billfold.beacons import beacon_message, hear, heard
+from billfold.evidence import (
+    KeptCheckpoint,
+    drop_ack,
+    freshness,
+    keep_ack,
+    keep_checkpoint,
+    read_ack,
+    read_checkpoint,
+)
+from billfold.findings import read_findings
+from billfold.healing import offered_ids, offers, questions
 from billfold.line import Line
-from billfold_protocol.client_session import Accepted
-from billfold_protocol.errors import BillfoldError, ChainFork, Gap, ServerRollback
-from billfold_protocol.feed import Checkpoint, Rejection, Vector, vector_hash
+from billfold_protocol import codec
+from billfold_protocol.client_session import Accepted, Acked, StateShown
+from billfold_protocol.errors import ChainFork
+from billfold_protocol.feed import (
+    Dep,
+    Rejection,
+    Vector,
+    acked_state,
+    contradiction,
+    lost_heads,
+    statement_hash,
+    vector_hash,
+)
 from billfold_protocol.ids import EntryId
 from billfold_protocol.membership import membership_hash
 from billfold_protocol.messages import Append, Compare
+
+HEALING_KEY = "healing"
+"""Set from the moment when a loss is told to that when the server holds everything again."""
+
+REFRESH_COUNT = 256
+"""Arrivals after which the server is asked to sign what it holds."""
+
+REFRESH_MS = 2000
+"""How long after the last such question an ack is followed by another, when all is acked."""
+
+ASKS_COUNT_MAX = 64
+"""How often one connection asks without agreement between."""
 
 
 class Comparison:
@@ -18,10 +59,20 @@ class Comparison:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._checkpoint: Checkpoint | None = None
+        self._accuser = Accuser(line)
+        self._later: Later | None = None
+        self._is_asking = False
+        self._asks_count = 0
         self._has_compared = False
+        self._n = self._agreed_n = self._asked_ms = 0
         self._offered: set[EntryId] = set()
         """Membership entries that the server had lost, on their way to it again."""
+
+        self._returning: set[EntryId] = set()
+        """Feed entries likewise; the newest of each feed."""
+
+        self._lost: list[Dep] = []
+        """What the server lacked when it was last offered something."""
 
     @property
     def is_offering_members(self) -> bool:
@@ -29,26 +80,20 @@ class Comparison:
         return bool(self._offered)
 
     def accepted(self, accepted: Accepted) -> None:
-        """Take the checkpoint by which the subscription stands; compare the chains.
+        """Take the checkpoint by which the subscription stands; compare numbers and chains.
 
         Raises:
             ChainFork: the server's chain is another one.
         """
-        replica, checkpoint = self._line.replica, accepted.checkpoint
-        chain = replica.core.chain
-        self._checkpoint = checkpoint
-        if checkpoint.k >= len(chain):
-            return
-        if chain.state_at(checkpoint.k).head != checkpoint.head:
-            raise ChainFork(
-                "the server shows another history of the wallet's devices than this one knows"
-            )
-        missing = chain.raws[checkpoint.k + 1 :]
-        if missing:
-            self._line.warn(ServerRollback("the server has forgotten membership entries"))
-        for raw in missing:
-            self._offered.add(EntryId(membership_hash(raw[64:])))
-            self._line.send(Append(wallet_id=replica.wallet_id, entry=raw, wraps=()))
+        checkpoint = accepted.checkpoint
+        self._later = Later(
+            checkpoint=checkpoint,
+            raw=accepted.checkpoint_raw,
+            vector=None,
+            freshness=self._line.freshness,
+        )
+        self._judge(self._later)
+        self._compare_chains(checkpoint.k, checkpoint.head)
 
     def appended(self) -> bool:
         """Take note that a membership entry is durable; False if it is none that was offered."""
@@ -58,30 +103,236 @@ class Comparison:
         self._offered.pop()
         return True
 
+    def acked(self, acked: Acked) -> None:
+        """Keep the ack of the newest own entry; see whether the server is filled again."""
+        replica, key = self._line.replica, self._line.home.key
+        newest = replica.acked(acked.ack.ids)
+        kept = None if newest is None else read_ack(replica, key)
+        if newest is not None and (kept is None or not _is_older(newest, kept.entry)):
+            keep_ack(replica, key, acked.ack_raw, newest)
+        self._returned(acked.ack.ids)
+        self.advanced(acked.ack.n)
+        if replica.unsynced_count == 0:
+            self.refresh()
+
     def refused(self, rejection: Rejection) -> None:
         """Take note of what the server refused."""
         self._offered.difference_update(rejection.ids)
+        self._returned(rejection.ids)
+
+    def advanced(self, n: int) -> None:
+        """Take note of the server's arrival number; have it sign what it holds now and then."""
+        self._n = max(self._n, n)
+        if self._line.is_live and self._agreed_n and n >= self._agreed_n + REFRESH_COUNT:
+            self._agreed_n = n
+            self._ask()
+
+    def refresh(self) -> None:
+        """Have the server sign what it holds, if it has grown and was not asked just now."""
+        now_ms = self._line.replica.core.now_ms()
+        is_due = abs(now_ms - self._asked_ms) >= REFRESH_MS
+        if self._line.is_live and self._n > self._agreed_n > 0 and is_due:
+            self._ask()
 
     def caught_up(self, n: int) -> None:
-        """Compare what is here with what the server signed, once for each connection."""
-        replica, checkpoint = self._line.replica, self._checkpoint
-        is_different = (
-            checkpoint is not None
-            and checkpoint.n == n
-            and checkpoint.vector_hash != vector_hash(replica.vector_on_server())
+        """Compare what is here with what the server signed."""
+        replica, later = self._line.replica, self._later
+        mine = replica.vector_on_server()
+        is_same = (
+            later is not None
+            and later.checkpoint.n == n
+            and later.checkpoint.vector_hash == vector_hash(mine)
         )
-        missing = replica.core.graph.missing
-        if (is_different or missing) and not self._has_compared:
-            self._has_compared = True
-            vector = replica.vector_on_server()
-            self._line.send(Compare(wallet_id=replica.wallet_id, vector=vector))
-        elif missing:
-            self._line.warn(Gap("the server does not give an entry that others build on"))
+        if is_same and not replica.core.graph.missing and not self._has_compared:
+            assert later is not None
+            self._take_state(
+                Later(
+                    checkpoint=later.checkpoint,
+                    raw=later.raw,
+                    vector=mine,
+                    freshness=later.freshness,
+                )
+            )
+        else:
+            self._ask()
 
-    def difference(self, theirs: Vector) -> None:
-        """Offer the server the very bytes that it lost."""
-        for offer in offers(self._line.replica, theirs):
-            if isinstance(offer, BillfoldError):
-                self._line.warn(offer)
+    def state_shown(self, shown: StateShown) -> None:
+        """Take what the server says, and signs, that it holds."""
+        self._is_asking = False
+        self._take_state(
+            Later(
+                checkpoint=shown.checkpoint,
+                raw=shown.checkpoint_raw,
+                vector=shown.vector,
+                freshness=self._line.freshness,
+            )
+        )
+        self.send_beacon()
+
+    def heard(self, raw: bytes) -> None:
+        """Take another device's beacon, and what it has proven; ask for what it names."""
+        replica = self._line.replica
+        beacon = hear(replica, raw)
+        if beacon is None:
+            return
+        for proof in beacon.proofs:
+            self._accuser.heard(proof)
+        if self._line.is_live and lost_heads(beacon.vector, replica.vector):
+            self._ask()
+
+    def send_beacon(self) -> None:
+        """Tell the wallet's other devices what this one has seen, and has proven."""
+        line, replica = self._line, self._line.replica
+        if not line.is_live or replica.is_removed:
+            return
+        kept = read_checkpoint(replica, line.home.key)
+        is_current = kept is not None and kept.vector == replica.vector_on_server()
+        proofs = [
+            finding.proof
+            for finding in read_findings(replica)
+            if finding.proof is not None and finding.kind in {"ServerRollback", "FalseAck"}
+        ]
+        line.send(
+            beacon_message(
+                replica,
+                checkpoint=kept.raw if kept is not None and is_current else None,
+                proofs=tuple(proofs),
+            )
+        )
+
+    def _ask(self) -> None:
+        """Have the server sign what it holds now; one question is under way at a time."""
+        line = self._line
+        if self._is_asking or self._asks_count >= ASKS_COUNT_MAX:
+            return
+        self._is_asking = True
+        self._asked_ms = line.replica.core.now_ms()
+        self._asks_count += 1
+        line.freshness = freshness(line.replica, line.home.key, line.random(32))
+        frame = line.session.ask_state(line.replica.wallet_id, line.freshness.nonce)
+        line.outgoing.append(frame)
+
+    def _take_state(self, later: Later) -> None:
+        line, replica, theirs = self._line, self._line.replica, later.vector
+        assert theirs is not None
+        self._judge(later)
+        keep_checkpoint(replica, line.home.key, later.raw, theirs)
+        drop_ack(replica, line.home.key)
+        lost = lost_heads(replica.vector_on_server(), theirs)
+        if lost and lost != self._lost:
+            # What did not get on by being offered once does not by being offered again.
+            self._lost = lost
+            self._returning = offered_ids(replica, theirs)
+            for offer in offers(replica, theirs):
+                line.send(offer)
+            for question in questions(replica, theirs):
+                line.send(question)
+            if self._returning:
+                return
+        is_ahead = bool(lost_heads(theirs, replica.vector)) or bool(replica.core.graph.missing)
+        if is_ahead and not self._has_compared:
+            self._has_compared = True
+            line.send(Compare(wallet_id=replica.wallet_id, vector=replica.vector_on_server()))
+            return
+        if missing := replica.core.graph.missing:
+            self._accuser.once("Gap", GAP, missing[0].id)
+        if not lost:
+            self._agreed(later)
+
+    def _agreed(self, later: Later) -> None:
+        """Take note that the server holds all that is known to be on it."""
+        replica = self._line.replica
+        self._agreed_n, self._asks_count = max(1, later.checkpoint.n), 0
+        if replica.meta(HEALING_KEY) is not None:
+            replica.put_meta(HEALING_KEY, None)
+
+    def _judge(self, later: Later) -> None:
+        """Hold a statement against everything that is known of the server."""
+        line, replica = self._line, self._line.replica
+        kept = read_checkpoint(replica, line.home.key)
+        is_wrong = False
+        if kept is not None:
+            is_ordered = later.freshness.follows(kept.raw)
+            pair = (kept.checkpoint, later.checkpoint)
+            if contradiction(*pair, is_ordered=is_ordered) is not None:
+                is_wrong = True
+                self._accuser.rollback(kept, later, with_heads=False)
+            elif later.vector is not None:
+                heads = (kept.vector, later.vector)
+                is_wrong = contradiction(*pair, heads=heads, is_ordered=is_ordered) is not None
+                if is_wrong:
+                    self._accuser.rollback(kept, later, with_heads=True)
+        ack = read_ack(replica, line.home.key)
+        if ack is not None and not is_wrong:
+            is_ordered = later.freshness.follows(ack.raw)
+            said = acked_state(ack.ack)
+            if contradiction(said, later.checkpoint, is_ordered=is_ordered) is not None:
+                is_wrong = True
+                self._accuser.rollback_since_ack(ack, kept, later)
+        if line.was_forgotten and not is_wrong:
+            is_wrong = True
+            self._accuser.unproven_rollback(kept, later)
+        line.was_forgotten = False
+        if is_wrong:
+            replica.put_meta(HEALING_KEY, b"\x01")
+        if later.vector is not None:
+            self._judge_held(later, later.vector, kept)
+            self._judge_heard(later, later.vector)
+
+    def _judge_held(self, later: Later, theirs: Vector, kept: KeptCheckpoint | None) -> None:
+        """Hold the server's heads against what it has given and acknowledged."""
+        replica = self._line.replica
+        lost = lost_heads(replica.vector_on_server(), theirs)
+        if not lost:
+            return
+        ack = read_ack(replica, self._line.home.key)
+        is_held = kept is not None or ack is not None
+        if is_held and replica.meta(HEALING_KEY) is None:
+            feeds = [dep.feed for dep in lost]
+            if ack is not None and ack.entry.feed in feeds:
+                raw = next(replica.core.stored_entries(ack.entry.feed, ack.entry.seq))
+                is_false = len(feeds) == 1 and later.checkpoint.n >= ack.ack.n
+                self._accuser.unkept_ack(ack, raw, later, is_false=is_false)
             else:
-                self._line.send(offer)
+                self._accuser.unproven_rollback(kept, later)
+        replica.put_meta(HEALING_KEY, b"\x01")
+
+    def _judge_heard(self, later: Later, theirs: Vector) -> None:
+        """Hold the server's heads against what other devices have said that it held."""
+        replica = self._line.replica
+        for raw, beacon in heard(replica):
+            here = lost_heads(beacon.vector, replica.vector)
+            hidden = [dep for dep in lost_heads(beacon.vector, theirs) if dep in here]
+            if hidden:
+                dep = hidden[0]
+                mine = replica.vector.get(dep.feed, (-1, b""))[0]
+                about = codec.encode([beacon.device, dep.feed, mine])
+                self._accuser.stale(raw, beacon, later, statement_hash(about))
+
+    def _returned(self, ids: tuple[EntryId, ...]) -> None:
+        """Ask again once everything that was offered is answered."""
+        if self._returning:
+            self._returning.difference_update(ids)
+            if not self._returning:
+                self._ask()
+
+    def _compare_chains(self, k: int, head: bytes) -> None:
+        replica = self._line.replica
+        chain = replica.core.chain
+        if k >= len(chain):
+            return
+        if chain.state_at(k).head != head:
+            raise ChainFork(
+                "the server shows another history of the wallet's devices than this one knows"
+            )
+        missing = chain.raws[k + 1 :]
+        if missing:
+            self._accuser.chain_rollback()
+        for raw in missing:
+            self._offered.add(EntryId(membership_hash(raw[64:])))
+            self._line.send(Append(wallet_id=replica.wallet_id, entry=raw, wraps=()))
+
+
+def _is_older(entry: Dep, other: Dep) -> bool:
+    """Whether an entry stands before another one in the same feed."""
+    return entry.feed == other.feed and entry.seq < other.seq

@@ -9,7 +9,6 @@ Spec: 21-sync.md
 
 from collections.abc import Callable, Sequence
 
-from billfold.beacons import beacon_message, hear
 from billfold.comparing import Comparison
 from billfold.cursor import CURSOR_KEY, encode_cursor
 from billfold.entrance import Entrance
@@ -29,6 +28,7 @@ from billfold_protocol.client_session import (
     Left,
     Opened,
     Refused,
+    StateShown,
 )
 from billfold_protocol.client_session import Event as SessionEvent
 from billfold_protocol.envelope import RandomBytes
@@ -115,6 +115,10 @@ class Conversation:
         """Push again what the server refused: it may have room by now."""
         self._pushing.try_again()
 
+    def refresh(self) -> None:
+        """Have the server sign what it holds, if it has grown since it did."""
+        self._comparison.refresh()
+
     @property
     def is_live(self) -> bool:
         """Whether everything the server holds is here."""
@@ -148,8 +152,7 @@ class Conversation:
 
     def send_beacon(self) -> None:
         """Tell the wallet's other devices what this one has seen."""
-        if self.is_live and not self._line.replica.is_removed:
-            self._line.send(beacon_message(self._line.replica))
+        self._comparison.send_beacon()
 
     def tell_if_synced(self) -> None:
         """Tell the application when nothing is under way in either direction."""
@@ -173,10 +176,10 @@ class Conversation:
                 self._caught_up(n)
             case Acked(ack=ack):
                 self._pushing.acked()
-                replica.acked(ack.ids)
                 if ack.n == self._read_n + len(ack.ids):
                     # What arrived since is what this device has sent: there is nothing to read.
                     self._has_read(ack.n)
+                self._comparison.acked(event)
                 self.tell_if_synced()
             case Refused(rejection=rejection):
                 self._comparison.refused(rejection)
@@ -188,15 +191,15 @@ class Conversation:
                     self._proposals.appended()
             case Registered():
                 self._entrance.subscribe()
-            case Difference(vector=vector):
-                self._comparison.difference(vector)
+            case StateShown():
+                self._comparison.state_shown(event)
             case HeardBeacon(beacon=beacon):
-                hear(replica, beacon)
+                self._comparison.heard(beacon)
             case SnapshotHeld() | SnapshotBytes() | SnapshotWanted() | Judged():
                 self._snapshots.receive(event)
             case Ended(reason=reason):
                 self._ended(reason)
-            case Left():
+            case Difference() | Left():
                 pass
 
     def _accepted(self, accepted: Accepted) -> None:
@@ -209,6 +212,7 @@ class Conversation:
         replica.receive_entries(message.entries)
         if message.n:
             self._has_read(message.n)
+            self._comparison.advanced(message.n)
         if not self.is_live:
             self._done_count += len(message.entries)
             total = max(self._total_count, self._done_count)

@@ -6,6 +6,7 @@ Spec: 20-handshake.md
 from collections.abc import Callable
 
 from billfold.cursor import CURSOR_KEY, read_cursor
+from billfold.evidence import freshness
 from billfold.journal import SubscribeDue
 from billfold.line import Line
 from billfold_protocol.client_session import Opened
@@ -47,10 +48,11 @@ class Entrance:
         if replica.core.epoch_key is None:
             # The connection broke between a rotation and its wrapped key: ask for both again.
             state = replica.core.chain.state_at(state.epoch.k - 1)
+        line.freshness = freshness(replica, line.home.key, line.random(32))
         message = Subscribe(
             wallet_id=replica.wallet_id,
             device=replica.core.device_id,
-            client_nonce=line.random(32),
+            client_nonce=line.freshness.nonce,
             k=state.k,
             head=state.head,
             cursor=cursor if is_known else None,
@@ -71,7 +73,7 @@ class Entrance:
             raise ServerRollback("the server has forgotten that this device belongs to the wallet")
         self._has_registered = True
         if replica.meta(CURSOR_KEY) is not None:
-            line.warn(ServerRollback("the server had lost this wallet; this device gave it back"))
+            line.was_forgotten = True
             replica.put_meta(CURSOR_KEY, None)
         message = Register(
             wallet_id=replica.wallet_id,

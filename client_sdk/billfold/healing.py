@@ -7,30 +7,36 @@ from collections.abc import Iterator
 
 from billfold.replica import Replica
 from billfold_protocol import limits
-from billfold_protocol.errors import BillfoldError, Equivocation, ServerRollback
-from billfold_protocol.feed import Vector
-from billfold_protocol.ids import FeedId
-from billfold_protocol.messages import Offer
+from billfold_protocol.feed import Vector, lost_heads
+from billfold_protocol.ids import EntryId, FeedId
+from billfold_protocol.messages import Fetch, Offer
 
 
-def offers(replica: Replica, theirs: Vector) -> Iterator[Offer | BillfoldError]:
-    """Yield what a server with this vector lacks, and what is wrong with its vector.
+def offers(replica: Replica, theirs: Vector) -> Iterator[Offer]:
+    """Yield what a server with this vector lacks.
 
     Own entries that it never acknowledged are not among them: they are pushed.
 
     Raises:
         StoreDamaged: stored bytes fail their checks.
     """
-    has_lost = False
-    for feed, (seq, id_) in replica.vector_on_server().items():
-        their_seq, their_id = theirs.get(feed, (-1, b""))
-        if their_seq == seq and their_id != id_:
-            yield Equivocation("two entries carry one feed and sequence number")
+    for feed, seq, _ in lost_heads(replica.vector_on_server(), theirs):
+        their_seq = theirs[feed][0] if feed in theirs else -1
         if their_seq < seq:
-            has_lost = True
             yield from _batches(replica, feed, their_seq + 1, seq)
-    if has_lost:
-        yield ServerRollback("the server had lost entries; this device gave them back")
+
+
+def questions(replica: Replica, theirs: Vector) -> Iterator[Fetch]:
+    """Yield requests for the entries that the server holds in the place of others."""
+    for feed, seq, _ in lost_heads(replica.vector_on_server(), theirs):
+        if theirs.get(feed, (-1,))[0] == seq:
+            yield Fetch(wallet_id=replica.wallet_id, feed=feed, from_seq=seq, count=1)
+
+
+def offered_ids(replica: Replica, theirs: Vector) -> set[EntryId]:
+    """Return the newest entry of each feed that `offers` brings."""
+    lost = lost_heads(replica.vector_on_server(), theirs)
+    return {id_ for feed, seq, id_ in lost if theirs.get(feed, (-1,))[0] < seq}
 
 
 def _batches(replica: Replica, feed: FeedId, from_seq: int, to_seq: int) -> Iterator[Offer]:
@@ -40,6 +46,7 @@ def _batches(replica: Replica, feed: FeedId, from_seq: int, to_seq: int) -> Iter
     for seq, raw in zip(range(from_seq, to_seq + 1), entries, strict=False):
         batch.append(raw)
         size += len(raw)
-        if seq == to_seq or size + limits.ENTRY_SIZE_MAX > limits.BATCH_SIZE_MAX:
+        is_full = size + limits.ENTRY_SIZE_MAX > limits.BATCH_SIZE_MAX
+        if seq == to_seq or is_full or len(batch) == limits.BATCH_COUNT_MAX:
             yield Offer(wallet_id=replica.wallet_id, entries=tuple(batch))
             batch, size = [], 0

@@ -27,7 +27,7 @@ from billfold_protocol.errors import (
     VerificationError,
 )
 from billfold_protocol.feed import Dep, Entry, Outcome, parse_entry, verify_entry
-from billfold_protocol.ids import EntryId, EpochId, EpochKey, FeedId
+from billfold_protocol.ids import EpochId, EpochKey, FeedId
 
 VerifiedEntry = Verified[Entry]
 
@@ -52,27 +52,20 @@ class Inbox:
             for entry in entries
         )
 
-    def receive(self, raws: Iterable[bytes]) -> list[EntryId]:
-        """Take entries in any order, known ones too; return the ids of those of own feeds.
-
-        It stops at an `alien` one, which is not taken.
-        """
+    def receive(self, raws: Iterable[bytes]) -> None:
+        """Take entries in any order, known ones too; it stops at an `alien` one."""
         core = self._core
-        own: list[EntryId] = []
         for raw in raws:
             try:
                 signed = parse_entry(raw, core.wallet_id)
-                if signed.value.feed in core.own_feeds:
-                    own.append(signed.value.id)
-                    if self._is_alien(signed):
-                        self.alien = signed.value
-                        break
+                if signed.value.feed in core.own_feeds and self._is_alien(signed):
+                    self.alien = signed.value
+                    break
                 if not core.graph.knows(signed.value):
                     self._settle(core.graph.receive(signed))
             except BillfoldError as error:
                 core.tell(Warned(error))
         self._apply()
-        return own
 
     def take_back(self, entries: Iterable[VerifiedEntry]) -> None:
         """Apply entries again that this device had stopped counting and now counts on."""

@@ -11,6 +11,7 @@ from billfold.replica import Replica
 from billfold_protocol.client_session import ClientSession
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import BillfoldError
+from billfold_protocol.feed import Freshness
 from billfold_protocol.membership import ServerAddress
 from billfold_protocol.messages import ClientMessage
 
@@ -31,6 +32,12 @@ class Line:
     random: RandomBytes
     tell: Callable[[Event], None]
     session: ClientSession
+    freshness: Freshness = field(default_factory=lambda: Freshness.of(bytes(32), ()))
+    """What the newest nonce was made of."""
+
+    was_forgotten: bool = False
+    """Whether the server did not know the wallet, though it had held it."""
+
     outgoing: list[bytes] = field(default_factory=list)
     """Frames to send, in order."""
 

@@ -250,21 +250,20 @@ class Outbox:
         if batch:
             self._core.journal.sends.append(PushDue(tuple(batch)))
 
-    def acked(self, ids: Sequence[EntryId]) -> None:
-        """Take note that entries are durable on the server."""
-        feeds = {
-            unacked.entry.feed
-            for id_ in ids
-            if (unacked := self._unacked.pop(id_, None)) is not None
-        }
-        if not feeds:
-            return
+    def acked(self, ids: Sequence[EntryId]) -> Dep | None:
+        """Take note that entries are durable on the server; return the newest of this feed."""
+        acked = [item.entry for id_ in ids if (item := self._unacked.pop(id_, None)) is not None]
+        if not acked:
+            return None
         # Acks may come in any order; the store keeps how far all are there.
         first, vector = self.first_unacked, self._core.graph.vector
-        for feed in feeds:
+        for feed in {entry.feed for entry in acked}:
             last = first[feed].seq - 1 if feed in first else vector[feed][0]
             if last >= 0:
                 self._core.write(MarkAcked(feed, last))
+        own = [entry for entry in acked if entry.feed == self._core.feed]
+        newest = max(own, key=lambda entry: entry.seq, default=None)
+        return None if newest is None else Dep(newest.feed, newest.seq, newest.id)
 
     def covered(self, seq: int) -> None:
         """Take note that own entries up to `seq` are in a snapshot that this replica stands on."""

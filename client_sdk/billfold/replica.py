@@ -36,7 +36,7 @@ from billfold_protocol.errors import (
     NotAuthorised,
     WalletClosed,
 )
-from billfold_protocol.feed import Vector
+from billfold_protocol.feed import Dep, Vector
 from billfold_protocol.ids import (
     DeviceId,
     EntryId,
@@ -261,21 +261,21 @@ class Replica:
         self._keys_came()
 
     def receive_entries(self, raws: Sequence[bytes]) -> None:
-        """Take feed entries in any order, known ones too; an own one is thereby acknowledged.
+        """Take feed entries in any order, known ones too; only a signed ack acknowledges.
 
         Raises:
             DeviceCloned: another copy of this device writes its feed; this one leaves it, and
                 takes the entries when they come again.
         """
-        self._outbox.acked(self._inbox.receive(raws))
+        self._inbox.receive(raws)
         alien = self._inbox.alien
         if alien is not None:
             self._footing.leave_feed(alien)
             raise cloned_error(self.core.device_id, is_this=True)
 
-    def acked(self, ids: Sequence[EntryId]) -> None:
-        """Take note that own entries are durable on the server."""
-        self._outbox.acked(ids)
+    def acked(self, ids: Sequence[EntryId]) -> Dep | None:
+        """Take note that own entries are durable on the server; return the newest of them."""
+        return self._outbox.acked(ids)
 
     def resend(self, ids: Sequence[EntryId] | None = None) -> None:
         """Send own unacknowledged entries again, some or all, with the next `prepare`."""

@@ -300,9 +300,11 @@ class Synchronizer:
             self._committer.wake()
 
     async def _retry_refused(self, conversation: Conversation) -> None:
-        """Push again now and then what the server had no room for."""
+        """Push again now and then what the server had no room for; keep its word fresh."""
         while True:
             await asyncio.sleep(REFUSED_RETRY_S)
+            conversation.refresh()
+            self._flush()
             if conversation.is_refused:
                 conversation.try_again()
                 self._committer.wake()

@@ -16,6 +16,7 @@ from billfold.document import (
     Scalar,
 )
 from billfold.editing import EditBlock
+from billfold.findings import Finding, read_findings
 from billfold.founding import NewReplica
 from billfold.household import Device
 from billfold.keyring import DeviceToken, Unlock
@@ -202,6 +203,13 @@ class Wallet(LockableWallet):
             last_error=synchronizer.last_error,
             pending_attachments_count=self.attachments.pending_count,
         )
+
+    def proofs(self) -> list[Finding]:
+        """Return what was found against the server or a device, the oldest first.
+
+        Each is one event, with a proof that others can check where there can be one.
+        """
+        return read_findings(self._replica)
 
     async def connect(self, server: str, *, token: str | None = None) -> None:
         """Sync with this server from now on; a wallet that has a home stays there.

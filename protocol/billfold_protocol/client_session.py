@@ -12,6 +12,7 @@ must repeat this subscription's nonce, acks and rejections must be signed.
 Spec: 20-handshake.md
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, unique
@@ -20,17 +21,19 @@ from billfold_protocol import limits
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.crypto.signing import SigningKey
 from billfold_protocol.errors import (
+    CommitMismatch,
     Downgrade,
     LocalProtocolError,
     RemoteProtocolError,
     ServerIdentity,
     StaleServer,
 )
-from billfold_protocol.feed import Ack, Checkpoint, Rejection
+from billfold_protocol.feed import Ack, Checkpoint, Rejection, Vector, vector_hash
 from billfold_protocol.ids import EntryId, InstanceId, ServerKey, WalletId
 from billfold_protocol.messages import (
     PROTOCOL_VERSION,
     Appended,
+    AskState,
     CaughtUp,
     Challenge,
     ClientMessage,
@@ -48,6 +51,7 @@ from billfold_protocol.messages import (
     Registered,
     Rejected,
     ServerMessage,
+    ServerState,
     SnapshotBytes,
     SnapshotHeld,
     SnapshotWanted,
@@ -114,6 +118,16 @@ class ChainGrew:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateShown:
+    """The server has described, and signed, what it holds."""
+
+    wallet_id: WalletId
+    checkpoint: Checkpoint
+    checkpoint_raw: bytes
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
     """Something came that was on its way when the wallet was unsubscribed from; ignore it."""
 
@@ -126,6 +140,7 @@ Event = (
     | Acked
     | Refused
     | ChainGrew
+    | StateShown
     | Members
     | Wraps
     | Entries
@@ -151,7 +166,9 @@ class ClientSession:
         self._origin = origin
         self._challenge: Challenge | None = None
         self._phases: dict[WalletId, WalletPhase] = {}
-        self._nonces: dict[WalletId, bytes] = {}
+        self._nonces: dict[WalletId, deque[bytes]] = {}
+        """The nonces that the next checkpoints must repeat, in order."""
+
         self._in_flight: dict[WalletId, dict[EntryId, int]] = {}
         self._left: set[WalletId] = set()
 
@@ -201,7 +218,7 @@ class ClientSession:
             LocalProtocolError: the wallet is subscribed to already.
         """
         self._ask(message.wallet_id, pinned_key)
-        self._nonces[message.wallet_id] = message.client_nonce
+        self._nonces[message.wallet_id] = deque([message.client_nonce])
         proof = key.sign(
             Domain.SUBSCRIBE_SIGNATURE, *proof_parts(self.challenge, self._origin, message)
         )
@@ -241,6 +258,17 @@ class ClientSession:
         message = Push(wallet_id=wallet_id, entries=tuple(raw for _, raw in entries))
         return encode_client_message(message)
 
+    def ask_state(self, wallet_id: WalletId, client_nonce: bytes) -> bytes:
+        """Ask what the server holds now.
+
+        Raises:
+            LocalProtocolError: the wallet is not subscribed to.
+        """
+        if self._phases.get(wallet_id) in {None, WalletPhase.ASKED}:
+            raise LocalProtocolError("the wallet is not subscribed to")
+        self._nonces.setdefault(wallet_id, deque()).append(client_nonce)
+        return encode_client_message(AskState(wallet_id=wallet_id, client_nonce=client_nonce))
+
     def unsubscribe(self, wallet_id: WalletId) -> bytes:
         """End a subscription; the wallet may be subscribed to again on another connection."""
         self._phases.pop(wallet_id, None)
@@ -254,7 +282,7 @@ class ClientSession:
         Raises:
             LocalProtocolError: the message does.
         """
-        if isinstance(message, Subscribe | Register | Push | Unsubscribe):
+        if isinstance(message, Subscribe | Register | Push | Unsubscribe | AskState):
             raise LocalProtocolError("this message has a method of its own")
         return encode_client_message(message)
 
@@ -281,9 +309,7 @@ class ClientSession:
         server_key = self.challenge.server_key
         match message:
             case Subscribed(wallet_id=wallet_id, checkpoint=raw):
-                checkpoint = Checkpoint.verify(raw, server_key, wallet_id)
-                if checkpoint.client_nonce != self._nonces.pop(wallet_id, b""):
-                    raise StaleServer("the server's checkpoint is not fresh")
+                checkpoint = self._fresh_checkpoint(wallet_id, raw)
                 self._phases[wallet_id] = WalletPhase.CATCHING_UP
                 return Accepted(
                     wallet_id=wallet_id,
@@ -305,9 +331,17 @@ class ClientSession:
             case Appended(wallet_id=wallet_id, checkpoint=raw):
                 checkpoint = Checkpoint.verify(raw, server_key, wallet_id)
                 return ChainGrew(wallet_id=wallet_id, checkpoint=checkpoint)
+            case ServerState(wallet_id=wallet_id, checkpoint=raw, vector=vector):
+                checkpoint = self._fresh_checkpoint(wallet_id, raw)
+                if checkpoint.vector_hash != vector_hash(vector):
+                    raise CommitMismatch("the server's heads are not those that it signed")
+                return StateShown(
+                    wallet_id=wallet_id, checkpoint=checkpoint, checkpoint_raw=raw, vector=vector
+                )
             case Registered(wallet_id=wallet_id) | Ended(wallet_id=wallet_id):
                 self._phases.pop(wallet_id)
                 self._in_flight.pop(wallet_id, None)
+                self._nonces.pop(wallet_id, None)
                 return message
             case Challenge():
                 raise RemoteProtocolError("the server opened the connection twice")
@@ -323,6 +357,13 @@ class ClientSession:
                 | Judged()
             ):
                 return message
+
+    def _fresh_checkpoint(self, wallet_id: WalletId, raw: bytes) -> Checkpoint:
+        checkpoint = Checkpoint.verify(raw, self.challenge.server_key, wallet_id)
+        nonces = self._nonces.get(wallet_id)
+        if not nonces or checkpoint.client_nonce != nonces.popleft():
+            raise StaleServer("the server's checkpoint is not fresh")
+        return checkpoint
 
     def _give_back(self, wallet_id: WalletId, ids: Sequence[EntryId]) -> None:
         in_flight = self._in_flight.get(wallet_id, {})

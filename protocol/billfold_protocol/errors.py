@@ -114,6 +114,10 @@ class ServerIdentity(VerificationError):
     """The server does not prove the key that the wallet's chain pins for it."""
 
 
+class NotProven(VerificationError):
+    """A file that claims to prove something does not."""
+
+
 class AccessError(BillfoldError):
     """The person or device is not entitled to this; tell the user."""
 

@@ -107,6 +107,21 @@ SNAPSHOT_ALONE_S = 30 * 24 * 3600
 TEXT_SIZE_MAX = 512
 """A reason or a name in a message, in UTF-8."""
 
+PROOF_SIZE_MAX = 16 * 1024 * 1024
+"""A proof as a file: mostly the membership chain up to what it needs of it."""
+
+CARRIED_PROOF_SIZE_MAX = 16 * 1024
+"""A proof that a beacon carries."""
+
+CARRIED_PROOFS_COUNT_MAX = 2
+"""Proofs in one beacon."""
+
+BEACON_SIZE_MAX = 100 * 1024
+"""One beacon: the head of every feed, a checkpoint and proofs."""
+
+KNOWN_STATEMENTS_COUNT_MAX = 16
+"""Statements whose existence one client nonce shows."""
+
 RENDEZVOUS_FRAME_SIZE_MAX = 16 * 1024
 """One message between two linking devices."""
 
@@ -136,6 +151,10 @@ assert PADDED_SIZE_MIN < LIVE_ENTRY_PLAINTEXT_SIZE_MAX <= ENTRY_PLAINTEXT_SIZE_M
 assert ENTRY_PLAINTEXT_SIZE_MAX * 112 // 100 + DEPS_COUNT_MAX * 62 + 512 <= ENTRY_SIZE_MAX
 assert ENTRY_SIZE_MAX <= BATCH_SIZE_MAX < FRAME_SIZE_MAX
 assert BATCH_SIZE_MAX <= PUSH_CREDIT_SIZE
+# A head in a beacon, as in a cut, has 62 bytes.
+assert FEEDS_COUNT_MAX * 62 + CARRIED_PROOFS_COUNT_MAX * (CARRIED_PROOF_SIZE_MAX + 3) + 1024 <= (
+    BEACON_SIZE_MAX
+)
 # The largest `revoke`: a cut of every feed, and a wrap hash of 34 bytes for every member.
 assert FEEDS_COUNT_MAX * 62 + MEMBERS_COUNT_MAX * 34 + 512 <= MEMBERSHIP_ENTRY_SIZE_MAX
 # It travels in one message with all of its wraps.

@@ -6,9 +6,9 @@
                   │                    └────refuse────► NONE
                   └──register──► ASKED ──answer──► NONE
 
-Only a subscribed wallet takes `Append, Push, Offer, Compare, Fetch, SendBeacon` and what is about
-snapshots. What breaks this is a `RemoteProtocolError`; the caller closes the connection with its
-code.
+Only a subscribed wallet takes `Append, Push, Offer, Compare, Fetch, SendBeacon, AskState` and what
+is about snapshots. What breaks this is a `RemoteProtocolError`; the caller closes the connection
+with its code.
 
 Spec: 20-handshake.md
 """

@@ -18,6 +18,7 @@ from billfold_protocol.feed import Reason
 from billfold_protocol.ids import ServerKey, SnapshotId, WalletId
 from billfold_protocol.messages import (
     Append,
+    AskState,
     CaughtUp,
     ClientMessage,
     Compare,
@@ -30,6 +31,7 @@ from billfold_protocol.messages import (
     Push,
     Register,
     SendBeacon,
+    ServerState,
     SnapshotBytes,
     SnapshotPart,
     Subscribe,
@@ -43,6 +45,7 @@ from billfold_server.delivery import Counters, Delivery
 from billfold_server.gate import Gate
 from billfold_server.hub import FetchJob, Outbox, Peer, SnapshotJob, Subscription
 from billfold_server.intake import Intake, RelayConfig
+from billfold_server.quotas import RateLimiter
 from billfold_server.snapshot_desk import SnapshotDesk
 from billfold_server.snapshot_intake import SnapshotIntake
 from billfold_server.snapshot_service import PruneJob, SnapshotService
@@ -118,6 +121,10 @@ class Relay:
             quotas=config.quotas,
             now_s=now_s,
         )
+
+        # As a beacon, an answer costs a signature; it follows one, or comes before one.
+        self._state_rate = RateLimiter(config.quotas.beacons_per_device_per_hour)
+        self._now_s = now_s
 
     @property
     def counters(self) -> Counters:
@@ -202,6 +209,8 @@ class Relay:
                 self._snapshots.want(peer, message)
             case SendBeacon():
                 self._intake.beacon(peer, message)
+            case AskState():
+                self._show_state(peer, message)
             case Unsubscribe(wallet_id=wallet_id):
                 self._delivery.end(peer, wallet_id)
 
@@ -336,6 +345,18 @@ class Relay:
         peer.fall_behind(message.wallet_id)
         peer.send(Difference(wallet_id=message.wallet_id, vector=wallet.durable_vector))
         self._snapshots.begin(peer, wallet, subscription, None)
+
+    def _show_state(self, peer: Peer, message: AskState) -> None:
+        """Sign what is durable, if the peer has not asked too often."""
+        wallet = self._wallets.require(message.wallet_id)
+        device = peer.subscriptions[message.wallet_id].device
+        if not self._state_rate.take((message.wallet_id, device), 1, now_s=self._now_s()):
+            return
+        checkpoint = self._delivery.checkpoint(wallet, message.client_nonce, is_whole=True)
+        vector = wallet.durable_vector
+        peer.send(
+            ServerState(wallet_id=message.wallet_id, checkpoint=checkpoint, vector=dict(vector))
+        )
 
 
 def _send_bytes(peer: Peer, job: SnapshotJob, data: bytes) -> None:

@@ -22,7 +22,7 @@ _SIGNED: Final = secret("message statement", 200)
 _ENTRIES: Final = [secret(f"message raw {n}", 80 + n) for n in range(2)]
 
 _STATEMENT_SIZE_MAX: Final = 41_984
-_BEACON_SIZE_MAX: Final = 512
+_BEACON_SIZE_MAX: Final = 102_400
 _WRAP_SIZE_MAX: Final = 2048
 _K_MAX: Final = 4096
 _INTEGER_MAX: Final = 2**53
@@ -150,7 +150,7 @@ _FROM_SERVER: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
     9: ("Appended", _about(_statement("checkpoint"))),
     10: ("Registered", _about()),
     11: ("Difference", _about(("vector", _HEADS, _vector()))),
-    12: ("HeardBeacon", _about(_statement("beacon"))),
+    12: ("HeardBeacon", _about(("beacon", _SIGNED, _bytes_up_to(_BEACON_SIZE_MAX)))),
     13: ("Ended", _about(("reason", "revoked", _word()))),
     18: (
         "SnapshotHeld",
@@ -166,6 +166,7 @@ _FROM_SERVER: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
         "Judged",
         _about(("judgement", "objected", _judgement()), ("verdict", _VERDICTS[0], _NOT_BYTES)),
     ),
+    26: ("ServerState", _about(_statement("checkpoint"), ("vector", _HEADS, _vector()))),
 }
 
 _FROM_CLIENT: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
@@ -222,6 +223,7 @@ _FROM_CLIENT: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
             ("wish", [[], None], (*_wish(), ("nil", None))),
         ),
     ),
+    57: ("AskState", _about(("nonce", secret("message client nonce"), _bytes_of(32)))),
 }
 
 _SIDES: Final = {"client": _FROM_CLIENT, "server": _FROM_SERVER}

@@ -28,7 +28,10 @@ _GOOD: dict[str, tuple[Domain, list[object]]] = {
     "rejection": (Domain.REJECTION_SIGNATURE, [1, _WALLET, [_IDS[0]], "stale_epoch", 3]),
     "beacon": (
         Domain.BEACON_SIGNATURE,
-        [1, _WALLET, secret("device", 16), 3, _HEAD, secret("vector hash"), START_S],
+        [
+            *(2, _WALLET, secret("device", 16), 3, _HEAD),
+            *([[secret("feed", 16), 7, _IDS[0]]], START_S, secret("a checkpoint"), []),
+        ],
     ),
 }
 
@@ -85,13 +88,22 @@ def _made() -> Iterable[Case]:
     )
     ack = Ack(wallet_id=wallet_id, ids=_IDS, n=17, k=3, head=head)
     beacon = Beacon(
-        wallet_id=wallet_id, device=device, k=3, head=head, vector_hash=digest, time_s=time_s
+        wallet_id=wallet_id,
+        device=device,
+        k=3,
+        head=head,
+        vector={FeedId(secret("feed", 16)): (7, _IDS[0])},
+        time_s=time_s,
+        checkpoint=fresh.sign(_SERVER),
+        proofs=(secret("a proof"),),
     )
+    silent = Beacon(wallet_id=wallet_id, device=device, k=0, head=head, vector={}, time_s=0)
     for kind, name, raw, comment in (
         ("checkpoint", "fresh", fresh.sign(_SERVER), "bound to the client's nonce"),
         ("checkpoint", "bare", bare.sign(_SERVER), "of an empty wallet, bound to no nonce"),
         ("ack", "two", ack.sign(_SERVER), "two entries are durable"),
-        ("beacon", "one", beacon.sign(_SERVER), "what a device has seen"),
+        ("beacon", "one", beacon.sign(_SERVER), "what a device has seen, with all it can carry"),
+        ("beacon", "bare", silent.sign(_SERVER), "a device that has seen nothing yet"),
     ):
         yield _accepted(kind, name, raw, comment)
     for reason in Reason:
@@ -123,7 +135,7 @@ def _wrongly_signed(kind: str, domain: Domain, fields: list[object]) -> Iterable
         ("nothing", b"", "Malformed", "no bytes"),
         (
             "other-wallet",
-            _sign(domain, [1, secret("elsewhere"), *fields[2:]]),
+            _sign(domain, [fields[0], secret("elsewhere"), *fields[2:]]),
             "WrongContext",
             "about another wallet",
         ),
@@ -132,10 +144,11 @@ def _wrongly_signed(kind: str, domain: Domain, fields: list[object]) -> Iterable
 
 
 def _wrongly_made(kind: str, domain: Domain, fields: list[object]) -> Iterable[Case]:
+    newer = 1 + int(str(fields[0]))
     for name, body, comment in (
         ("version-0", [0, *fields[1:]], "an older version"),
-        ("version-2", [2, *fields[1:]], "a newer version"),
-        ("version-2-longer", [2, *fields[1:], None], "a newer version, with a field more"),
+        ("newer", [newer, *fields[1:]], "a newer version"),
+        ("newer-longer", [newer, *fields[1:], None], "a newer version, with a field more"),
         ("version-true", [True, *fields[1:]], "`true` is not 1"),
         ("no-fields", [], "an empty array has no version"),
     ):
@@ -143,7 +156,7 @@ def _wrongly_made(kind: str, domain: Domain, fields: list[object]) -> Iterable[C
     bodies: list[tuple[str, list[object], str]] = [
         ("longer", [*fields, None], "a field too many"),
         ("shorter", fields[:-1], "a field is missing"),
-        ("wallet-short", [1, _WALLET[:31], *fields[2:]], "a wallet id has 32 bytes"),
+        ("wallet-short", [fields[0], _WALLET[:31], *fields[2:]], "a wallet id has 32 bytes"),
     ]
     for index, value, what in {
         "checkpoint": (
@@ -172,8 +185,14 @@ def _wrongly_made(kind: str, domain: Domain, fields: list[object]) -> Iterable[C
             (2, bytes(15), "device"),
             (3, -1, "k"),
             (4, bytes(32), "head"),
-            (5, None, "vector-hash"),
+            (5, None, "vector"),
+            (5, [[secret("feed", 16), 7]], "vector-head"),
             (6, -1, "time"),
+            (7, 7, "checkpoint"),
+            (7, bytes(513), "checkpoint-large"),
+            (8, None, "proofs"),
+            (8, [b""] * 3, "three-proofs"),
+            (8, [bytes(16 * 1024 + 1)], "proof-large"),
         ),
     }[kind]:
         changed = [*fields[:index], value, *fields[index + 1 :]]

@@ -33,6 +33,7 @@ from specs.vectors import (
     cases_membership,
     cases_messages,
     cases_passwords,
+    cases_proofs,
     cases_sealing,
     cases_shapes,
     cases_signing,
@@ -77,6 +78,7 @@ def build_files(folder: Path) -> dict[str, str]:
             "15-feeds", [*cases_feeds.build(), *cases_cuts.build()], {"base": base}
         ),
         "snapshots.json": _file("16-snapshots", cases_snapshots.build(story), {"story": story}),
+        "proofs.json": _file("15-feeds", cases_proofs.build()),
         "statements.json": _file("15-feeds", cases_statements.build()),
         "document.json": _file(
             "40-wallet-document", [*cases_document.build(), *cases_changes.build()]

@@ -242,7 +242,7 @@ async def test_a_beacon_reaches_the_other_devices_now_and_later() -> None:
             device=wallet.owner.id,
             k=state.k,
             head=state.head,
-            vector_hash=vector_hash({}),
+            vector={},
             time_s=TIME_S,
         ).sign(wallet.owner.signing_key)
         await laptop_client.send(SendBeacon(wallet_id=wallet_id, beacon=beacon))

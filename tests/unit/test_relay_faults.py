@@ -5,7 +5,7 @@ import pytest
 from billfold_protocol import limits
 from billfold_protocol.client_session import Accepted, Acked, ChainGrew, Refused
 from billfold_protocol.errors import RemoteProtocolError
-from billfold_protocol.feed import Beacon, Reason, vector_hash
+from billfold_protocol.feed import Beacon, Reason
 from billfold_protocol.ids import FeedId
 from billfold_protocol.messages import (
     Append,
@@ -194,7 +194,7 @@ def test_a_beacon_of_a_device_whose_revoke_is_staged_is_dropped() -> None:
         device=phone.id,
         k=wallet.state.k,
         head=wallet.state.head,
-        vector_hash=vector_hash({}),
+        vector={},
         time_s=TIME_S,
     )
     laptop.say(revocation(wallet, phone))

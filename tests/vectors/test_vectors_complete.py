@@ -26,7 +26,8 @@ MODULES_OF = {
     "feeds": ["feed/graph.py"],
     "snapshots": ["snapshot.py", "snapshot_sealing.py"],
     "blobs": ["blob_manifest.py", "blobs.py"],
-    "statements": ["feed/checkpoint.py", "feed/vector.py"],
+    "statements": ["feed/checkpoint.py", "feed/beacon.py", "feed/vector.py"],
+    "proofs": ["proofs/records.py", "proofs/checking.py", "feed/freshness.py"],
 }
 OUR_OWN_MISTAKES = {"LocalProtocolError"}
 """A caller that breaks a rule is not an input; `codec` alone has vectors of it."""

@@ -17,6 +17,7 @@ from billfold_protocol.feed import (
     parse_vector,
     vector_hash,
 )
+from billfold_protocol.feed.vector import encode_vector
 from billfold_protocol.ids import EntryId, ServerKey, SigningPublicKey, WalletId
 from specs.vectors.notation import read
 from tests.vectors.vector_files import Vector, binary, chain_of, each, expecting
@@ -132,8 +133,8 @@ def open_statement(vector: Vector) -> list[object]:
         case _:
             seen = Beacon.verify(raw, SigningPublicKey(key), wallet_id)
             return [
-                *(1, seen.wallet_id, seen.device, seen.k, seen.head),
-                *(seen.vector_hash, seen.time_s),
+                *(2, seen.wallet_id, seen.device, seen.k, seen.head),
+                *(encode_vector(seen.vector), seen.time_s, seen.checkpoint, list(seen.proofs)),
             ]
 
 

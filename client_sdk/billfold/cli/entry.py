@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import typer
 from typer.main import get_command
 
-from billfold.cli import app_access, app_attachments, app_records, app_wallet
+from billfold.cli import app_access, app_attachments, app_proofs, app_records, app_wallet
 from billfold.cli.exit_codes import MEANINGS, ExitCode
 from billfold.cli.front import report_unexpected
 
@@ -52,6 +52,7 @@ app.add_typer(app_wallet.app)
 app.add_typer(app_records.app)
 app.add_typer(app_attachments.app)
 app.add_typer(app_access.app)
+app.add_typer(app_proofs.app)
 
 
 @app.callback(invoke_without_command=True)

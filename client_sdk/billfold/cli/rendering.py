@@ -145,7 +145,11 @@ def _show_status(result: JsonObject, terminal: Terminal) -> None:
     rows = [
         [name.replace("_", " "), value_text(value)]
         for name, value in result.items()
-        if name != "last_error"
+        if name not in {"last_error", "last_heard"}
+    ]
+    rows += [
+        [f"last heard: {name}", time_text((time_s or 0) * 1000) or "never"]
+        for name, time_s in result["last_heard"].items()
     ]
     rows.append(["last error", "" if error is None else error["message"]])
     terminal.table(["", ""], rows)
@@ -179,6 +183,24 @@ def _kept(item: JsonObject) -> str:
 def _show_checks(result: JsonObject, terminal: Terminal) -> None:
     for check in result["checks"]:
         terminal.line(f"{'ok  ' if check['is_ok'] else 'BAD '}{check['name']}: {check['message']}")
+
+
+def _show_proofs(result: JsonObject, terminal: Terminal) -> None:
+    if not result["findings"]:
+        terminal.note("Nothing was found against the server or a device.")
+    for finding in result["findings"]:
+        where = finding["file"] or ("can be proven" if finding["is_proven"] else "no proof")
+        terminal.line(f"{time_text(finding['found_s'] * 1000)}  {finding['kind']}  ({where})")
+        terminal.line(f"  {finding['message']}")
+
+
+def _show_proven(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line(f"Proven: {result['kind']}, of the wallet {result['wallet_id']}.")
+    terminal.line(result["text"])
+    if result["server_key"] is not None:
+        terminal.line(f"The server's key: {result['server_key']}")
+    for device in result["devices"]:
+        terminal.line(f"A device: {device}")
 
 
 def _show_linked(result: JsonObject, terminal: Terminal) -> None:
@@ -255,6 +277,7 @@ _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "lock": _show_lock,
     "ls": _show_records,
     "passphrase": _show_passphrase,
+    "proofs": _show_proofs,
     "rename-device": _show_renamed,
     "resolve": _show_field,
     "restore": _show_edited,
@@ -265,5 +288,6 @@ _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "sync": _show_sync,
     "tag": _show_edited,
     "undo": _show_field,
+    "verify-proof": _show_proven,
     "watch": _show_watched,
 }

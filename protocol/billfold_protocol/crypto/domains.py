@@ -29,6 +29,8 @@ class Domain(Enum):
     VECTOR_HASH = b"billfold/v1/hash/vector"
     SNAPSHOT_ID = b"billfold/v1/hash/snapshot"
     SNAPSHOT_BODY = b"billfold/v1/hash/snapshot-body"
+    STATEMENT_HASH = b"billfold/v1/hash/statement"
+    CLIENT_NONCE = b"billfold/v1/hash/client-nonce"
     LINKING_KEYS = b"billfold/v1/hash/linking-keys"
     LINKING_TRANSCRIPT = b"billfold/v1/hash/linking-transcript"
     BLOB_CHUNK = b"billfold/v1/hash/blob-chunk"

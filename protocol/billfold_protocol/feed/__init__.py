@@ -2,12 +2,15 @@
 
 `entry` is the record and its bytes, `graph` decides which entries count, `standing` is what it
 says of them, `waiting` holds what it cannot judge yet, `vector` names the heads
-of all feeds, `checkpoint` is what a server signs about what it holds.
+of all feeds, `checkpoint` is what a server signs about what it holds, `beacon` what a device signs
+about what it has seen, `freshness` orders statements, `contradiction` finds what cannot be true.
 
 Spec: 15-feeds.md
 """
 
-from billfold_protocol.feed.checkpoint import Ack, Beacon, Checkpoint, Reason, Rejection
+from billfold_protocol.feed.beacon import Beacon
+from billfold_protocol.feed.checkpoint import Ack, Checkpoint, Reason, Rejection
+from billfold_protocol.feed.contradiction import acked_state, contradiction, lost_heads
 from billfold_protocol.feed.entry import (
     FEED_SALT_SIZE,
     Dep,
@@ -18,6 +21,7 @@ from billfold_protocol.feed.entry import (
     parse_entry,
     verify_entry,
 )
+from billfold_protocol.feed.freshness import Freshness, statement_hash
 from billfold_protocol.feed.graph import BaseHead, FeedGraph
 from billfold_protocol.feed.standing import Node, Outcome, Refusal, Standing
 from billfold_protocol.feed.vector import Vector, parse_vector, vector_hash
@@ -31,6 +35,7 @@ __all__ = [
     "Dep",
     "Entry",
     "FeedGraph",
+    "Freshness",
     "Node",
     "Opening",
     "Outcome",
@@ -39,10 +44,14 @@ __all__ = [
     "Rejection",
     "Standing",
     "Vector",
+    "acked_state",
+    "contradiction",
     "entry_id",
     "feed_id",
+    "lost_heads",
     "parse_entry",
     "parse_vector",
+    "statement_hash",
     "vector_hash",
     "verify_entry",
 ]

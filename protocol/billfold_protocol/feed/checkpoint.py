@@ -1,4 +1,4 @@
-"""What a server signs about what it holds, and what a device signs about what it has seen.
+"""What a server signs about what it holds.
 
 A checkpoint and an ack are ordered by the server's arrival number `n`; two of them, signed by one
 server key, prove a rollback or a false ack to anybody.
@@ -17,10 +17,8 @@ from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.errors import Downgrade, Malformed, WrongContext
 from billfold_protocol.ids import (
     ChainHead,
-    DeviceId,
     EntryId,
     ServerKey,
-    SigningPublicKey,
     WalletId,
 )
 
@@ -87,7 +85,7 @@ class Checkpoint:
 
     def sign(self, key: signing.SigningKey) -> bytes:
         """Return the signature followed by the statement."""
-        return _sign(key, self.encode(), Domain.CHECKPOINT_SIGNATURE)
+        return sign_statement(key, self.encode(), Domain.CHECKPOINT_SIGNATURE)
 
     @classmethod
     def verify(cls, raw: bytes, key: ServerKey, wallet_id: WalletId) -> "Checkpoint":
@@ -99,7 +97,7 @@ class Checkpoint:
             Malformed: it is no checkpoint.
             Downgrade: it is of another version.
         """
-        fields = _open(raw, key, Domain.CHECKPOINT_SIGNATURE, 8, wallet_id)
+        fields = open_statement(raw, key, Domain.CHECKPOINT_SIGNATURE, 8, wallet_id)
         n, k, head, time_s, client_nonce, hash_ = fields
         return cls(
             wallet_id=wallet_id,
@@ -127,7 +125,7 @@ class Ack:
     def sign(self, key: signing.SigningKey) -> bytes:
         """Return the signature followed by the statement."""
         body = codec.encode([VERSION, self.wallet_id, list(self.ids), self.n, self.k, self.head])
-        return _sign(key, body, Domain.ACK_SIGNATURE)
+        return sign_statement(key, body, Domain.ACK_SIGNATURE)
 
     @classmethod
     def verify(cls, raw: bytes, key: ServerKey, wallet_id: WalletId) -> "Ack":
@@ -139,7 +137,7 @@ class Ack:
             Malformed: it is no ack.
             Downgrade: it is of another version.
         """
-        ids, n, k, head = _open(raw, key, Domain.ACK_SIGNATURE, 6, wallet_id)
+        ids, n, k, head = open_statement(raw, key, Domain.ACK_SIGNATURE, 6, wallet_id)
         return cls(
             wallet_id=wallet_id,
             ids=_parse_ids(ids),
@@ -164,7 +162,7 @@ class Rejection:
     def sign(self, key: signing.SigningKey) -> bytes:
         """Return the signature followed by the statement."""
         body = codec.encode([VERSION, self.wallet_id, list(self.ids), self.reason.value, self.k])
-        return _sign(key, body, Domain.REJECTION_SIGNATURE)
+        return sign_statement(key, body, Domain.REJECTION_SIGNATURE)
 
     @classmethod
     def verify(cls, raw: bytes, key: ServerKey, wallet_id: WalletId) -> "Rejection":
@@ -176,61 +174,12 @@ class Rejection:
             Malformed: it is no rejection.
             Downgrade: it is of another version.
         """
-        ids, reason, k = _open(raw, key, Domain.REJECTION_SIGNATURE, 5, wallet_id)
+        ids, reason, k = open_statement(raw, key, Domain.REJECTION_SIGNATURE, 5, wallet_id)
         return cls(
             wallet_id=wallet_id,
             ids=_parse_ids(ids),
             reason=parse_reason(reason),
             k=codec.as_integer(k),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beacon:
-    """A device's signed statement of what it has seen, relayed to the wallet's other devices."""
-
-    wallet_id: WalletId
-    device: DeviceId
-    k: int
-    head: ChainHead
-    vector_hash: bytes
-    time_s: int
-    """The device's clock; shown as `last heard`, never relied on."""
-
-    def sign(self, key: signing.SigningKey) -> bytes:
-        """Return the signature followed by the statement."""
-        body = codec.encode(
-            [
-                VERSION,
-                self.wallet_id,
-                self.device,
-                self.k,
-                self.head,
-                self.vector_hash,
-                self.time_s,
-            ]
-        )
-        return _sign(key, body, Domain.BEACON_SIGNATURE)
-
-    @classmethod
-    def verify(cls, raw: bytes, key: SigningPublicKey, wallet_id: WalletId) -> "Beacon":
-        """Check and parse a signed beacon.
-
-        Raises:
-            AuthFailed: the signature is not the device's.
-            WrongContext: it is about another wallet.
-            Malformed: it is no beacon.
-            Downgrade: it is of another version.
-        """
-        fields = _open(raw, key, Domain.BEACON_SIGNATURE, 7, wallet_id)
-        device, k, head, hash_, time_s = fields
-        return cls(
-            wallet_id=wallet_id,
-            device=DeviceId(codec.as_bytes(device, 16)),
-            k=codec.as_integer(k),
-            head=ChainHead(codec.as_bytes(head, 16)),
-            vector_hash=codec.as_bytes(hash_, 32),
-            time_s=codec.as_integer(time_s),
         )
 
 
@@ -246,15 +195,33 @@ def parse_reason(value: object) -> Reason:
         raise Malformed("the reason of the refusal is unknown") from error
 
 
-def _sign(key: signing.SigningKey, body: bytes, domain: Domain) -> bytes:
+def sign_statement(key: signing.SigningKey, body: bytes, domain: Domain) -> bytes:
+    """Return the signature followed by the body."""
     return key.sign(domain, body) + body
 
 
-def _open(raw: bytes, key: bytes, domain: Domain, length: int, wallet_id: WalletId) -> list[object]:
+def open_statement(
+    raw: bytes,
+    key: bytes,
+    domain: Domain,
+    length: int,
+    wallet_id: WalletId,
+    *,
+    version: int = VERSION,
+    size_max: int = STATEMENT_SIZE_MAX,
+) -> list[object]:
+    """Check a signed statement and return its fields after the version and the wallet id.
+
+    Raises:
+        AuthFailed: the signature is not that of the key.
+        WrongContext: it is about another wallet.
+        Malformed: it is none, or has another number of fields than `length`.
+        Downgrade: it is of another version.
+    """
     signature, body = signing.split(raw)
     signing.check_signature(key, signature, domain, body)
-    fields = codec.as_array(codec.decode(body, size_max=STATEMENT_SIZE_MAX))
-    if not fields or fields[0] != VERSION or type(fields[0]) is not int:
+    fields = codec.as_array(codec.decode(body, size_max=size_max))
+    if not fields or fields[0] != version or type(fields[0]) is not int:
         raise Downgrade("the statement is of a version this client does not speak")
     if codec.as_bytes(codec.as_array(fields, length)[1], 32) != wallet_id:
         raise WrongContext("the statement is about another wallet")

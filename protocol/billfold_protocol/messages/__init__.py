@@ -5,6 +5,7 @@ Spec: 21-sync.md
 
 from billfold_protocol.messages.client import (
     Append,
+    AskState,
     ClientMessage,
     Compare,
     Cursor,
@@ -32,6 +33,7 @@ from billfold_protocol.messages.server import (
     Registered,
     Rejected,
     ServerMessage,
+    ServerState,
     Subscribed,
     Wraps,
     encode_server_message,
@@ -54,6 +56,7 @@ __all__ = [
     "PROTOCOL_VERSION",
     "Append",
     "Appended",
+    "AskState",
     "CaughtUp",
     "Challenge",
     "ClientMessage",
@@ -77,6 +80,7 @@ __all__ = [
     "Rejected",
     "SendBeacon",
     "ServerMessage",
+    "ServerState",
     "SnapshotBytes",
     "SnapshotHeld",
     "SnapshotPart",

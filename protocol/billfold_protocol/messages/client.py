@@ -159,6 +159,15 @@ class SendBeacon:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskState:
+    """Ask what the server holds now, signed."""
+
+    wallet_id: WalletId
+    client_nonce: bytes
+    """32 bytes that the server's checkpoint must repeat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unsubscribe:
     """End a subscription; the connection stays."""
 
@@ -175,6 +184,7 @@ ClientMessage = (
     | Fetch
     | SendBeacon
     | Unsubscribe
+    | AskState
     | FromClient
 )
 
@@ -201,6 +211,8 @@ def encode_client_message(message: ClientMessage) -> bytes:
             fields = [39, message.wallet_id, message.beacon]
         case Unsubscribe():
             fields = [40, message.wallet_id]
+        case AskState():
+            fields = [57, message.wallet_id, message.client_nonce]
         case OfferSnapshot() | SnapshotPart() | Judge() | WantSnapshot():
             fields = client_fields(message)
     return codec.encode(fields)
@@ -258,10 +270,12 @@ def parse_client_message(data: bytes) -> ClientMessage:
             )
         case 39, [beacon]:
             return SendBeacon(
-                wallet_id=wallet_id, beacon=codec.as_bytes(beacon, size_max=limits.TEXT_SIZE_MAX)
+                wallet_id=wallet_id, beacon=codec.as_bytes(beacon, size_max=limits.BEACON_SIZE_MAX)
             )
         case 40, []:
             return Unsubscribe(wallet_id=wallet_id)
+        case 57, [client_nonce]:
+            return AskState(wallet_id=wallet_id, client_nonce=codec.as_bytes(client_nonce, 32))
         case _:
             return parse_from_client(kind, wallet_id, rest)
 

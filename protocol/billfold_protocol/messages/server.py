@@ -138,6 +138,17 @@ class Ended:
     reason: Reason
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerState:
+    """What the server holds, in answer to `AskState`."""
+
+    wallet_id: WalletId
+    checkpoint: bytes
+    """A signed `Checkpoint` with the client's nonce and the hash of the vector."""
+
+    vector: Vector
+
+
 ServerMessage = (
     Challenge
     | Subscribed
@@ -152,6 +163,7 @@ ServerMessage = (
     | Difference
     | HeardBeacon
     | Ended
+    | ServerState
     | FromServer
 )
 
@@ -191,6 +203,9 @@ def encode_server_message(message: ServerMessage) -> bytes:
             fields = [12, message.wallet_id, message.beacon]
         case Ended():
             fields = [13, message.wallet_id, message.reason.value]
+        case ServerState():
+            vector = encode_vector(message.vector)
+            fields = [26, message.wallet_id, message.checkpoint, vector]
         case SnapshotHeld() | SnapshotBytes() | SnapshotWanted() | Judged():
             fields = server_fields(message)
     return codec.encode(fields)
@@ -248,9 +263,17 @@ def _parse_about_wallet(kind: int, wallet_id: WalletId, rest: list[object]) -> S
         case 11, [vector]:
             return Difference(wallet_id=wallet_id, vector=parse_vector(vector))
         case 12, [beacon]:
-            return HeardBeacon(wallet_id=wallet_id, beacon=_parse_statement(beacon))
+            return HeardBeacon(
+                wallet_id=wallet_id, beacon=codec.as_bytes(beacon, size_max=limits.BEACON_SIZE_MAX)
+            )
         case 13, [reason]:
             return Ended(wallet_id=wallet_id, reason=parse_reason(reason))
+        case 26, [checkpoint, vector]:
+            return ServerState(
+                wallet_id=wallet_id,
+                checkpoint=_parse_statement(checkpoint),
+                vector=parse_vector(vector),
+            )
         case _:
             return parse_from_server(kind, wallet_id, rest)
 

@@ -8,6 +8,7 @@ Spec: 00-overview.md
 from billfold.cli.commands import (
     attachments,
     devices,
+    proofs,
     records,
     syncing,
     transfer,
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Command] = {
     "link": devices.link,
     LOCK: watching.lock,
     "ls": records.ls,
+    "proofs": proofs.proofs,
     "rename-device": devices.rename_device,
     "resolve": versions.resolve,
     "restore": records.restore,

@@ -135,8 +135,17 @@ async def status(session: Session, arguments: Arguments) -> Answer:
     result["device_name"] = next(d.name for d in wallet.devices() if d.is_this)
     error = found.last_error
     result["last_error"] = None if error is None else describe_error(error)
+    found_kinds = [finding.kind for finding in wallet.proofs()]
+    result["findings"] = ", ".join(found_kinds) or None
+    result["last_heard"] = _last_heard(wallet)
     result["folder"] = str(session.folder)
     return Answer(result=result)
+
+
+def _last_heard(wallet: Wallet) -> JsonObject:
+    """Return, by name, when each other device last said something, in seconds since 1970."""
+    others = [one for one in wallet.devices() if not (one.is_this or one.is_removed)]
+    return {device.name: device.last_heard_s for device in others}
 
 
 async def doctor(session: Session, arguments: Arguments) -> Answer:
@@ -161,6 +170,16 @@ async def doctor(session: Session, arguments: Arguments) -> Answer:
             else "belongs to the wallet",
         ),
     ]
+    findings = session.wallet.proofs()
+    checks.append(
+        _check(
+            "honesty",
+            is_ok=not findings,
+            message=f"{len(findings)} findings, the newest: {findings[-1].text}; see `proofs`"
+            if findings
+            else "nothing was found against the server or a device",
+        )
+    )
     if found.server is None:
         checks.append(_check("server", is_ok=True, message="none; the wallet is on this device"))
     elif not arguments.flag("offline"):

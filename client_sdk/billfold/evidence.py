@@ -1,0 +1,104 @@
+"""What this device keeps of what its server signed, to hold later statements against it.
+
+For each server key the newest checkpoint whose heads are known, and the ack of the newest own
+entry: as a feed is dense and linked, who holds its head holds all of it. Older ones say nothing
+more. They outlive restarts.
+
+Spec: 21-sync.md
+"""
+
+from dataclasses import dataclass
+
+from billfold.beacons import HEARD_KEY
+from billfold.replica import Replica
+from billfold_protocol import codec, limits
+from billfold_protocol.errors import Malformed, VerificationError
+from billfold_protocol.feed import Ack, Checkpoint, Dep, Freshness, Vector, parse_vector
+from billfold_protocol.feed.checkpoint import STATEMENT_SIZE_MAX
+from billfold_protocol.feed.vector import encode_vector
+from billfold_protocol.ids import EntryId, FeedId, ServerKey
+
+CHECKPOINT_KEY = "checkpoint:"
+ACK_KEY = "ack:"
+KEPT_SIZE_MAX = STATEMENT_SIZE_MAX + limits.FEEDS_COUNT_MAX * 64 + 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCheckpoint:
+    """A checkpoint and the heads whose hash it signs."""
+
+    checkpoint: Checkpoint
+    raw: bytes
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAck:
+    """The ack of an own entry."""
+
+    ack: Ack
+    raw: bytes
+    entry: Dep
+
+
+def read_checkpoint(replica: Replica, key: ServerKey) -> KeptCheckpoint | None:
+    """Return the newest checkpoint of a server, or None; a damaged one is as good as none."""
+    data = replica.meta(CHECKPOINT_KEY + key.hex())
+    if data is None:
+        return None
+    try:
+        fields = codec.as_array(codec.decode(data, size_max=KEPT_SIZE_MAX), 2)
+        raw = codec.as_bytes(fields[0])
+        checkpoint = Checkpoint.verify(raw, key, replica.wallet_id)
+        return KeptCheckpoint(checkpoint, raw, parse_vector(fields[1]))
+    except (Malformed, VerificationError):
+        return None
+
+
+def keep_checkpoint(replica: Replica, key: ServerKey, raw: bytes, vector: Vector) -> None:
+    """Keep a checkpoint with its heads in place of the one before."""
+    replica.put_meta(CHECKPOINT_KEY + key.hex(), codec.encode([raw, encode_vector(vector)]))
+
+
+def read_ack(replica: Replica, key: ServerKey) -> KeptAck | None:
+    """Return the ack of the newest own entry, or None; a damaged one is as good as none."""
+    data = replica.meta(ACK_KEY + key.hex())
+    if data is None:
+        return None
+    try:
+        fields = codec.as_array(codec.decode(data, size_max=KEPT_SIZE_MAX), 4)
+        raw = codec.as_bytes(fields[0])
+        entry = Dep(
+            FeedId(codec.as_bytes(fields[1], 16)),
+            codec.as_integer(fields[2]),
+            EntryId(codec.as_bytes(fields[3], 32)),
+        )
+        return KeptAck(Ack.verify(raw, key, replica.wallet_id), raw, entry)
+    except (Malformed, VerificationError):
+        return None
+
+
+def keep_ack(replica: Replica, key: ServerKey, raw: bytes, newest: Dep) -> None:
+    """Keep an ack whose newest own entry is named, in place of the one before."""
+    replica.put_meta(ACK_KEY + key.hex(), codec.encode([raw, *newest]))
+
+
+def drop_ack(replica: Replica, key: ServerKey) -> None:
+    """Forget the ack: a checkpoint covers its entry, or it has been shown to be false."""
+    if replica.meta(ACK_KEY + key.hex()) is not None:
+        replica.put_meta(ACK_KEY + key.hex(), None)
+
+
+def freshness(replica: Replica, key: ServerKey, salt: bytes) -> Freshness:
+    """Return what makes the next nonce: it shows all that is kept of a server, and of others.
+
+    Args:
+        replica: what keeps the evidence.
+        key: the server that will sign the nonce.
+        salt: 32 fresh random bytes.
+    """
+    checkpoint, ack = read_checkpoint(replica, key), read_ack(replica, key)
+    own = [item.raw for item in (checkpoint, ack) if item is not None]
+    heard = [replica.meta(HEARD_KEY + device.hex()) for device in replica.state.members]
+    others = [raw for raw in heard if raw is not None]
+    return Freshness.of(salt, [*own, *others[: limits.KNOWN_STATEMENTS_COUNT_MAX - len(own)]])
