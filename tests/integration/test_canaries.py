@@ -46,6 +46,8 @@ async def plant(wallet: Wallet, canaries: Canaries) -> None:
                 edit.unset(record, "bytes")
                 edit.set_notes(record, f"another note with {canaries.next()}")
                 edit.trash(record)
+    file = (canaries.next() + " is in a file\n").encode() * 20_000
+    await wallet.attachments.add(record, file, name=canaries.next(), media_type="text/plain")
     await wallet.rename_device(wallet.status().device, canaries.next())
     await import_report(wallet, read_import(bitwarden(canaries)))
     await import_report(wallet, read_import(bulk(canaries), name=canaries.next()))
@@ -98,6 +100,11 @@ def stored_blobs(database: Path) -> list[bytes]:
     return blobs
 
 
+def every_file(folder: Path) -> list[Path]:
+    """Return what the server keeps, blobs included."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 async def test_no_canary_is_in_what_the_server_holds_logs_or_is_sent(tmp_path: Path) -> None:
     canaries = Canaries("canaries")
     database = tmp_path / "server" / "wallets.db"
@@ -121,17 +128,18 @@ async def test_no_canary_is_in_what_the_server_holds_logs_or_is_sent(tmp_path: P
         async with aiohttp.ClientSession() as http, http.get(f"{server.address}/metrics") as page:
             metrics = await page.read()
         # Also what has not yet moved from the log into the database.
-        files = {path.name: path.read_bytes() for path in database.parent.iterdir()}
+        files = {path.name: path.read_bytes() for path in every_file(database.parent)}
         blobs = stored_blobs(database)
         recorded = proxy.recorded
         server.signal(signal.SIGTERM)
         _, log = await server.exit()
-        files |= {path.name: path.read_bytes() for path in database.parent.iterdir()}
+        files |= {path.name: path.read_bytes() for path in every_file(database.parent)}
 
     traffic = [payload for stream in recorded for payload in payloads(stream)]
     assert sum(map(len, traffic)) > 50_000
     assert len(blobs) > 10
     assert any(name.endswith("-wal") for name in files)
+    assert any(name.endswith(".blob") for name in files)
     assert b"billfold" in metrics
     haystacks = {
         **files,

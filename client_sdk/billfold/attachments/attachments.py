@@ -16,6 +16,7 @@ from typing import Final
 from billfold.attachments.attachment import (
     DEFAULT_MEDIA_TYPE,
     Attachment,
+    attachments_in,
     check_file_name,
     check_media_type,
     shown_attachments,
@@ -34,6 +35,7 @@ from billfold_protocol import limits
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import (
     BillfoldError,
+    BlobMissing,
     InputError,
     LimitExceeded,
     LocalProtocolError,
@@ -229,6 +231,9 @@ class Attachments:
                     async for piece in pieces:
                         place += len(piece)
                         yield piece
+            except BlobMissing:
+                self._keeper.check()
+                raise
             except TransportError:
                 failures += 1
                 if failures >= FETCH_ATTEMPTS_COUNT or not self._synchronizer.is_connecting:
@@ -270,6 +275,21 @@ class Attachments:
         async for _ in self.open(attachment, progress=progress):
             pass
 
+    async def fetch_all(self, *, progress: Progress | None = None) -> None:
+        """Have every attachment of the wallet on this device, as before moving to another server.
+
+        Args:
+            progress: is told how many attachments are here, of how many.
+
+        Raises:
+            BillfoldError: see `open`.
+        """
+        found = list({one.ref.id: one for one in attachments_in(self._replica.document)}.values())
+        for done, attachment in enumerate(found, 1):
+            await self.fetch(attachment)
+            if progress is not None:
+                progress(done, len(found))
+
     async def remove(self, attachment: Attachment) -> None:
         """Take an attachment off its record; one that another device edits meanwhile stays.
 
@@ -282,6 +302,8 @@ class Attachments:
         if field is not None:
             await self._synchronizer.edit([RemoveField(attachment.record, attachment.field_name)])
         await self._synchronizer.committed()
+        if field is None:
+            await self._keeper.forget_copy(attachment.ref.id)
         self._keeper.wake()
 
     async def rename(self, attachment: Attachment, name: str) -> None:

@@ -79,6 +79,7 @@ class Keeper:
         self._task: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
         self._is_check_due = False
+        self._confirmed: dict[HolderTag, BlobId] = {}
         self._waiting: list[asyncio.Future[None]] = []
         self.problems: Problems = {}
         """By attachment: why the server does not hold it."""
@@ -101,6 +102,11 @@ class Keeper:
         """Look soon at what is to be done."""
         self._due.set()
 
+    def check(self) -> None:
+        """Ask the server soon for everything anew: it turned out to lack something."""
+        self._is_check_due = True
+        self.wake()
+
     async def changed(self) -> None:
         """Wait until a pass has ended, or an attachment was dealt with."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -120,8 +126,7 @@ class Keeper:
             case ConnectionChanged(is_online=True):
                 self.wake()
             case Warned(error=ServerRollback()):
-                self._is_check_due = True
-                self.wake()
+                self.check()
             case _:
                 pass
 
@@ -167,16 +172,21 @@ class Keeper:
         problems: Problems = {}
         async with self._exchange.linked() as link:
             if is_old or holds.instance != link.instance:
-                self._ledger.put_holds(Holds(instance=link.instance, checked_s=self._now_s()))
+                holds = Holds(instance=link.instance, checked_s=self._now_s())
                 self._is_check_due = False
-            for attachment in pending.values():
-                await self._attempt(link, attachment, self._bring, problems)
-            for tag, attachment in self._named().items():
-                if tag not in self._ledger.holds().tags:
-                    await self._attempt(link, attachment, self._hold, problems)
-            for tag, blob in self._ledger.holds().tags.items():
-                if tag not in self._named():
-                    await self._let_go(link, tag, blob)
+            self._confirmed = dict(holds.tags)
+            try:
+                for attachment in pending.values():
+                    await self._attempt(link, attachment, self._bring, problems)
+                for tag, attachment in self._named().items():
+                    if tag not in self._confirmed:
+                        await self._attempt(link, attachment, self._hold, problems)
+                named = self._named()
+                for tag, blob in tuple(self._confirmed.items()):
+                    if tag not in named:
+                        await self._let_go(link, tag, blob)
+            finally:
+                self._ledger.put_holds(replace(holds, tags=self._confirmed))
         self.problems = problems
         await self._synchronizer.committed()
 
@@ -199,12 +209,14 @@ class Keeper:
         try:
             await self._upload(link, attachment)
         except StoreMissing as error:
+            if attachment.id not in self._ledger.pending():
+                return  # It was taken back meanwhile.
             self._ledger.drop_pending(attachment.id)
             raise BlobMissing(
                 f"the copy of {attachment.name} was lost before the server had it; attach it again"
             ) from error
         await link.hold(blob, tag)
-        self._confirm(tag, blob)
+        self._confirmed[tag] = blob
         has_record = self._synchronizer.replica.document.has_record(attachment.record)
         if attachment.id in self._ledger.pending() and has_record:
             edit = FieldEdit(attachment.record, attachment.field_name, attachment.encode())
@@ -226,13 +238,19 @@ class Keeper:
                 raise
             await self._upload(link, attachment)
             await link.hold(blob, tag)
-        self._confirm(tag, blob)
+        self._confirmed[tag] = blob
 
     async def _let_go(self, link: BlobLink, tag: HolderTag, blob: BlobId) -> None:
         await link.hold(blob, tag, is_held=False)
-        holds = self._ledger.holds()
-        tags = {key: value for key, value in holds.tags.items() if key != tag}
-        self._ledger.put_holds(replace(holds, tags=tags))
+        del self._confirmed[tag]
+        await self.forget_copy(blob)
+
+    async def forget_copy(self, blob: BlobId) -> None:
+        """Drop the copy of a blob on this device, unless a record names it or it is pending.
+
+        Raises:
+            StoreError: it cannot be removed.
+        """
         wanted = [*self._named().values(), *self._ledger.pending().values()]
         if all(one.ref.id != blob for one in wanted):
             await asyncio.to_thread(self._exchange.cache.remove, blob)
@@ -247,10 +265,6 @@ class Keeper:
             )
 
         await self._exchange.upload(link, attachment.ref.id, tell)
-
-    def _confirm(self, tag: HolderTag, blob: BlobId) -> None:
-        holds = self._ledger.holds()
-        self._ledger.put_holds(replace(holds, tags={**holds.tags, tag: blob}))
 
     def _named(self) -> dict[HolderTag, Attachment]:
         """Return what records name, the trash included."""

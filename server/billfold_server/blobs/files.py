@@ -212,9 +212,12 @@ class FileBlobStore:
 
     def _upload(self, wallet: _Wallet, blob: BlobId) -> tuple[BlobManifest, set[int]] | None:
         """Return an upload under way, finding what it lacks if that is not known."""
-        upload = wallet.uploads.get(blob)
         path = wallet.folder / name(blob, PART)
-        if upload is None and path.exists():
+        if not path.exists():
+            wallet.uploads.pop(blob, None)
+            return None
+        upload = wallet.uploads.get(blob)
+        if upload is None:
             upload = survey(path, blob)
             if upload is None:
                 # A crash tore its first bytes; nothing of it was ever promised.
