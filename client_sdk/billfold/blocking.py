@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from billfold.attachments import Attachment
 from billfold.document import Conflict, HistoryItem, RecordView, Scalar
 from billfold.editing import EditBlock
 from billfold.exporting import export_wallet
@@ -278,6 +279,46 @@ class BlockingWallet:
             NotFound, NotAuthorised, TransportError: see `Wallet.revoke`.
         """
         return self._loop.run(self._wallet.revoke(device))
+
+    def attach(
+        self,
+        record: str,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        media_type: str = "application/octet-stream",
+    ) -> Attachment:
+        """Attach a file to a record, as `Attachments.add` does; `sync` waits for its upload.
+
+        Raises:
+            NotFound, InputError, LimitExceeded, NotAuthorised, StoreError: see `Attachments.add`.
+        """
+        attachments = self._wallet.attachments
+        return self._loop.run(attachments.add(record, path, name=name, media_type=media_type))
+
+    def attachments(self, record: str) -> list[Attachment]:
+        """Return a record's attachments in order of name.
+
+        Raises:
+            NotFound: there is no such record.
+        """
+        return self._call(lambda wallet: wallet.attachments.list(record))
+
+    def save_attachment(self, attachment: Attachment, path: str | Path) -> None:
+        """Write an attachment's content to a file, as `Attachments.save_to` does.
+
+        Raises:
+            BlobMissing, TransportError, InputError, StoreError: see `Attachments.save_to`.
+        """
+        self._loop.run(self._wallet.attachments.save_to(attachment, path))
+
+    def detach(self, attachment: Attachment) -> None:
+        """Take an attachment off its record.
+
+        Raises:
+            AccessError, StoreError: the edit is not possible.
+        """
+        self._loop.run(self._wallet.attachments.remove(attachment))
 
     def _call(self, read: Callable[[Wallet], _Result]) -> _Result:
         async def call() -> _Result:

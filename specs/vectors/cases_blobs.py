@@ -12,6 +12,8 @@ from typing import Final
 from billfold_protocol import codec, limits
 from billfold_protocol.blob_manifest import BlobManifest, chunk_hash
 from billfold_protocol.blobs import BlobCipher, BlobRef
+from billfold_protocol.crypto import hashing, sealing
+from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.ids import BlobId, WalletId
 from specs.vectors.notation import describe
 from specs.vectors.wallets import Vector, flip, secret
@@ -27,6 +29,7 @@ def build() -> Iterable[Vector]:
     """Return the vectors of `blobs.json`."""
     yield from _whole()
     yield from _not_opened()
+    yield from _badly_padded()
     yield from _manifests()
     yield from _references()
     yield from _messages()
@@ -119,6 +122,21 @@ def _not_opened() -> Iterable[Vector]:
         ("other-place", "of the end of a longer blob", many.seal(1, content, nonce)),
     ):
         yield _opening(name, comment, "AuthFailed", size, 0, wrong)
+
+
+def _badly_padded() -> Iterable[Vector]:
+    """Return chunks that open with the key and hold something else than content and zeros."""
+    size, nonce = 10, secret("blob nonce 0", 24)
+    associated_data = hashing.frame(
+        Domain.BLOB_CHUNK_SEAL, WALLET, bytes(4), b"\0\0\0\1", size.to_bytes(8, "big")
+    )
+    for name, comment, padded in (
+        ("hidden", "bytes behind the content", bytes(10) + b"hidden".ljust(246, b"\0")),
+        ("unpadded", "no padding", bytes(10)),
+        ("overlong", "more padding than the size asks for", bytes(272)),
+    ):
+        sealed = nonce + sealing.seal(KEY, nonce, padded, associated_data)
+        yield _opening(name, comment, "Malformed", size, 0, sealed)
 
 
 def _manifests() -> Iterable[Vector]:

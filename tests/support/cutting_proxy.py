@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that breaks every connection each time some bytes have passed.
+"""A TCP proxy on loopback that breaks every connection, or stalls, when some bytes have passed.
 
 Spec: 02-threat-model.md
 """
@@ -30,6 +30,12 @@ class CuttingProxy:
         self.cuts_count = 0
         """How often all connections were broken since `cut_every`."""
 
+        self._stall_at: int | None = None
+        self.stalled = asyncio.Event()
+        """Set when nothing passes any more."""
+
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -46,6 +52,7 @@ class CuttingProxy:
     ) -> None:
         assert self._server is not None
         self._server.close()
+        self.flow()
         self._cut()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -61,12 +68,25 @@ class CuttingProxy:
         """Break every connection after each `size` bytes from now on, so many times."""
         self._every, self._left, self._passed, self.cuts_count = size, times, 0, 0
 
+    def stall_after(self, size: int) -> None:
+        """Let nothing pass any more after `size` bytes from now on, until `flow`."""
+        self._passed, self._stall_at = 0, size
+
+    def flow(self) -> None:
+        """Let everything pass again."""
+        self._stall_at = None
+        self.stalled.clear()
+        self._flowing.set()
+
     def _cut(self) -> None:
         for writer in tuple(self._writers):
             writer.transport.abort()
 
     def _count(self, size: int) -> None:
         self._passed += size
+        if self._stall_at is not None and self._passed >= self._stall_at:
+            self._flowing.clear()
+            self.stalled.set()
         if self._left and self._passed >= self._every:
             self._passed = 0
             self._left -= 1
@@ -95,6 +115,7 @@ class CuttingProxy:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(PIECE_SIZE):
+            await self._flowing.wait()
             writer.write(data)
             await writer.drain()
             self._count(len(data))

@@ -99,3 +99,17 @@ def test_all_that_the_package_offers_is_there() -> None:
     assert set(billfold.__all__) <= set(dir(billfold))
     with pytest.raises(AttributeError):
         getattr(billfold, "nothing at all")
+
+
+def test_a_file_is_attached_saved_and_detached(tmp_path: Path) -> None:
+    source = tmp_path / "scan.pdf"
+    source.write_bytes(b"what the scanner saw")
+    with BlockingWallet.create(tmp_path / "wallet", unlock=KEY) as wallet:
+        with wallet.edit() as edit:
+            record = edit.add("document", title="Passport")
+        wallet.attach(record, source, media_type="application/pdf")
+        (found,) = wallet.attachments(record)
+        wallet.save_attachment(found, tmp_path / "copy.pdf")
+        assert (tmp_path / "copy.pdf").read_bytes() == source.read_bytes()
+        wallet.detach(found)
+        assert wallet.attachments(record) == []

@@ -7,7 +7,6 @@ Spec: 40-wallet-document.md
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -21,9 +20,9 @@ from billfold.attachments.attachment import (
     check_media_type,
     shown_attachments,
 )
+from billfold.attachments.downloads import Downloads, write_file
 from billfold.attachments.keeper import Keeper
 from billfold.attachments.ledger import Ledger
-from billfold.backoff import Backoff
 from billfold.blobs import BlobAccess, BlobCache, BlobExchange, BlobLink, Progress, content_of
 from billfold.blobs.content import Source
 from billfold.document import FieldEdit, RemoveField, random_record_id
@@ -35,7 +34,6 @@ from billfold_protocol import limits
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import (
     BillfoldError,
-    BlobMissing,
     InputError,
     LimitExceeded,
     LocalProtocolError,
@@ -45,9 +43,6 @@ from billfold_protocol.errors import (
 )
 
 FOLDER_NAME: Final = "blobs"
-FETCH_ATTEMPTS_COUNT: Final = 6
-"""Connections that may fail in a row, without a chunk coming, before a download is given up."""
-
 PENDING_COUNT_MAX: Final = 1024
 
 
@@ -89,10 +84,21 @@ class Attachments:
             random=random,
             now_s=lambda: int(time.time()),
         )
+        self._downloads = Downloads(
+            self._exchange,
+            random=random,
+            may_dial=lambda: synchronizer.is_connecting,
+            on_missing=self._keeper.check,
+        )
         self._is_stopped = False
 
     def start(self) -> None:
-        """Begin to upload and hold whenever the wallet is online."""
+        """Begin to upload and hold whenever the wallet is online.
+
+        Raises:
+            StoreError: the folder of copies cannot be used.
+        """
+        self._cache.remove_drafts()
         self._keeper.start()
 
     async def stop(self) -> None:
@@ -187,7 +193,7 @@ class Attachments:
             raise InputError(f"several attachments are called {text!r}; name one by id: {several}")
         return found[0]
 
-    async def open(
+    def open(
         self,
         attachment: Attachment,
         *,
@@ -212,35 +218,7 @@ class Attachments:
             StoreError: what came cannot be kept.
             AccessError, RemoteProtocolError, VerificationError: the server refuses, or lies.
         """
-        end = attachment.size if size is None else start + size
-        place, failures, backoff = start, 0, Backoff(self._random)
-
-        def tell(done: int, total: int) -> None:
-            nonlocal failures
-            failures = 0
-            backoff.reset()
-            if progress is not None:
-                progress(done, total)
-
-        while True:
-            pieces = self._exchange.read(
-                attachment.ref, start=place, size=end - place, progress=tell
-            )
-            try:
-                async with contextlib.aclosing(pieces):
-                    async for piece in pieces:
-                        place += len(piece)
-                        yield piece
-            except BlobMissing:
-                self._keeper.check()
-                raise
-            except TransportError:
-                failures += 1
-                if failures >= FETCH_ATTEMPTS_COUNT or not self._synchronizer.is_connecting:
-                    raise
-            else:
-                return
-            await asyncio.sleep(backoff.next_delay_s())
+        return self._downloads.pieces(attachment.ref, start=start, size=size, progress=progress)
 
     async def save_to(
         self, attachment: Attachment, path: str | Path, *, progress: Progress | None = None
@@ -251,20 +229,8 @@ class Attachments:
             InputError: the file cannot be written.
             BillfoldError: see `open`.
         """
-        target = Path(path)
-        draft = target.with_name(f".{target.name}.{self._random(4).hex()}.part")
-        try:
-            with await asyncio.to_thread(draft.open, "xb") as file:
-                async for piece in self.open(attachment, progress=progress):
-                    await asyncio.to_thread(file.write, piece)
-            draft.replace(target)
-        except OSError as error:
-            raise InputError(
-                f"{path} cannot be written: {(error.strerror or '').lower()}"
-            ) from error
-        finally:
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
+        pieces = self._downloads.pieces(attachment.ref, progress=progress)
+        await write_file(pieces, Path(path), token=self._random(4))
 
     async def fetch(self, attachment: Attachment, *, progress: Progress | None = None) -> None:
         """Have the whole content on this device, sealed, for times without a server.

@@ -156,10 +156,11 @@ class BlobCache:
         Raises:
             StoreError: the folder cannot be written.
         """
-        with self._lock, contextlib.suppress(FileNotFoundError):
-            for path in self._folder.iterdir():
-                if path.suffix == DRAFT:
-                    path.unlink(missing_ok=True)
+        try:
+            for path in self._folder.glob(f"*{DRAFT}"):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise file_error(error, self._folder) from error
 
     def _path(self, blob: BlobId, suffix: str) -> Path:
         return self._folder / (blob.hex() + suffix)

@@ -22,6 +22,9 @@ from billfold_protocol.errors import InputError, RemoteProtocolError, TransportE
 from billfold_protocol.ids import ServerKey
 
 CONNECT_TIMEOUT_S = 10
+CLOSE_TIMEOUT_S = 2.0
+"""How long a server may take to answer the end of a connection; a person may be waiting."""
+
 HEARTBEAT_S = 25
 INFO_SIZE_MAX = 4096
 SERVER_KEY_SIZE = 32
@@ -133,6 +136,7 @@ class WebSocketTransport:
                     compress=0,
                     max_msg_size=limits.FRAME_SIZE_MAX,
                     heartbeat=HEARTBEAT_S,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
                     ssl=True if self._ssl_context is None else self._ssl_context,
                 )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
