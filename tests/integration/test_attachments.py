@@ -1,11 +1,14 @@
 import asyncio
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from billfold import Attachment, Wallet
 from billfold_protocol import limits
 from billfold_protocol.errors import InputError, LimitExceeded, NotFound
+from billfold_server.blobs.memory import MemoryBlobStore
 from tests.support.linked_wallets import UNLOCK, Household
 from tests.support.running_server import running_server, settings
 from tests.support.seeded_bytes import bytes_of
@@ -184,3 +187,33 @@ async def test_names_that_are_paths_and_records_that_are_not_there_are_refused(
         with pytest.raises(NotFound):
             wallet.attachments.find(record, "nothing")
         assert wallet.attachments.list(record) == []
+
+
+async def test_an_edit_travels_while_a_large_file_waits_for_the_servers_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, put = threading.Event(), MemoryBlobStore.put
+
+    def slow_put(*arguments: Any) -> frozenset[int]:
+        assert disk.wait(timeout=60)
+        return put(*arguments)
+
+    monkeypatch.setattr(MemoryBlobStore, "put", slow_put)
+    async with running_server() as server, Household(tmp_path, server.addresses[0]) as home:
+        laptop = await home.found("laptop")
+        phone = await home.link("phone", laptop)
+        record = await make_record(laptop)
+        await laptop.attachments.add(record, CONTENT, name="scan.pdf")
+        await laptop.set(record, "title", "live")
+        with phone.events() as events:
+            async with asyncio.timeout(60):
+                while not has(phone, record) or title(phone, record) != "live":
+                    await anext(events)
+        assert laptop.attachments.pending_count == 1
+        disk.set()
+        await home.settle()
+        assert len(await seen(phone, record)) == 1
+
+
+def title(wallet: Wallet, record: str) -> object:
+    return wallet.record(record).fields["title"].value

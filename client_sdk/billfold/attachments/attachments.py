@@ -7,6 +7,7 @@ Spec: 40-wallet-document.md
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -39,6 +40,7 @@ from billfold_protocol.errors import (
     LocalProtocolError,
     NotAuthorised,
     NotFound,
+    StoreError,
     TransportError,
 )
 
@@ -93,12 +95,10 @@ class Attachments:
         self._is_stopped = False
 
     def start(self) -> None:
-        """Begin to upload and hold whenever the wallet is online.
-
-        Raises:
-            StoreError: the folder of copies cannot be used.
-        """
-        self._cache.remove_drafts()
+        """Begin to upload and hold whenever the wallet is online."""
+        with contextlib.suppress(StoreError):
+            # What a crash left is only in the way; what cannot be removed does no harm.
+            self._cache.remove_drafts()
         self._keeper.start()
 
     async def stop(self) -> None:

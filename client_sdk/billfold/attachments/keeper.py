@@ -40,6 +40,7 @@ from billfold_protocol.errors import (
     LimitExceeded,
     RemoteProtocolError,
     ServerRollback,
+    StoreDamaged,
     StoreFull,
     StoreMissing,
     TransportError,
@@ -78,6 +79,7 @@ class Keeper:
         self._due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._is_check_due = False
         self._confirmed: dict[HolderTag, BlobId] = {}
         self._waiting: list[asyncio.Future[None]] = []
@@ -88,6 +90,7 @@ class Keeper:
         """Begin to work whenever the wallet is online."""
         self._listening = asyncio.create_task(self._listen())
         self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(_report_failure)
         self.wake()
 
     async def stop(self) -> None:
@@ -96,6 +99,11 @@ class Keeper:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._task = self._listening = None
+        if self._timer is not None:
+            # The event loop would hold on to this, and so to the wallet's keys.
+            self._timer.cancel()
+            self._timer = None
         self._tell_waiting()
 
     def wake(self) -> None:
@@ -136,8 +144,11 @@ class Keeper:
             self._due.clear()
             delay_s = await self._try_pass()
             self._tell_waiting()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
             if delay_s is not None:
-                asyncio.get_running_loop().call_later(delay_s, self.wake)
+                self._timer = asyncio.get_running_loop().call_later(delay_s, self.wake)
 
     async def _try_pass(self) -> float | None:
         """Do what is due; return after how many seconds to try again, None when woken."""
@@ -149,6 +160,10 @@ class Keeper:
             return self._backoff.next_delay_s()
         except AccessError as error:
             self._note_all(error)
+            return None
+        except StoreDamaged as error:
+            # Nothing here can be relied on until somebody has looked at it.
+            self._synchronizer.tell(Warned(error))
             return None
         except BillfoldError as error:
             self._note_all(error)
@@ -282,3 +297,10 @@ class Keeper:
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+
+
+def _report_failure(task: asyncio.Task[None]) -> None:
+    """Let a fault of ours be seen at once: the task does not end by itself."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        task.get_loop().call_exception_handler({"message": "keeping failed", "exception": error})

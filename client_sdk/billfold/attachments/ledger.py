@@ -6,7 +6,8 @@ confirmed. Both survive a crash: each step can be done again.
 Spec: 23-blobs.md
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -53,16 +54,9 @@ class Ledger:
         Raises:
             StoreDamaged: the ledger cannot be read.
         """
-        found = {}
-        for item in self._read(PENDING_KEY):
-            record, id_, value = codec.as_array(item, 3)
-            attachment = Attachment.decode(
-                codec.as_text(record),
-                codec.as_text(id_),
-                codec.as_bytes(value, size_max=VALUE_SIZE_MAX),
-            )
-            found[attachment.id] = replace(attachment, is_pending=True)
-        return found
+        with _readable():
+            found = [_pending_of(item) for item in self._read(PENDING_KEY)]
+        return {one.id: one for one in found}
 
     def put_pending(self, attachment: Attachment) -> None:
         """Note an attachment that the server does not hold yet."""
@@ -78,21 +72,16 @@ class Ledger:
         Raises:
             StoreDamaged: the ledger cannot be read.
         """
-        items = self._read(HOLDS_KEY)
-        if not items:
-            return Holds()
-        instance, checked_s, pairs = items
-        return Holds(
-            instance=InstanceId(codec.as_bytes(instance, 16)),
-            checked_s=codec.as_integer(checked_s),
-            tags={
-                HolderTag(codec.as_bytes(tag, 32)): BlobId(codec.as_bytes(blob, 32))
-                for tag, blob in (
-                    codec.as_array(pair, 2)
-                    for pair in codec.as_list(pairs, count_max=HOLDS_COUNT_MAX)
-                )
-            },
-        )
+        with _readable():
+            items = self._read(HOLDS_KEY)
+            if not items:
+                return Holds()
+            instance, checked_s, pairs = codec.as_array(items, 3)
+            return Holds(
+                instance=InstanceId(codec.as_bytes(instance, 16)),
+                checked_s=codec.as_integer(checked_s),
+                tags=dict(map(_hold_of, codec.as_list(pairs, count_max=HOLDS_COUNT_MAX))),
+            )
 
     def put_holds(self, holds: Holds) -> None:
         """Note what the server has confirmed."""
@@ -106,9 +95,26 @@ class Ledger:
 
     def _read(self, key: str) -> list[object]:
         value = self._replica().meta(key)
-        if value is None:
-            return []
-        try:
-            return codec.as_array(codec.decode(value, size_max=LEDGER_SIZE_MAX))
-        except (Malformed, Downgrade) as error:
-            raise StoreDamaged("the list of attachments that wait is damaged") from error
+        return (
+            [] if value is None else codec.as_array(codec.decode(value, size_max=LEDGER_SIZE_MAX))
+        )
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (Malformed, Downgrade) as error:
+        raise StoreDamaged("the list of attachments that wait is damaged") from error
+
+
+def _pending_of(item: object) -> Attachment:
+    record, id_, value = codec.as_array(item, 3)
+    content = codec.as_bytes(value, size_max=VALUE_SIZE_MAX)
+    attachment = Attachment.decode(codec.as_text(record), codec.as_text(id_), content)
+    return replace(attachment, is_pending=True)
+
+
+def _hold_of(item: object) -> tuple[HolderTag, BlobId]:
+    tag, blob = codec.as_array(item, 2)
+    return HolderTag(codec.as_bytes(tag, 32)), BlobId(codec.as_bytes(blob, 32))
