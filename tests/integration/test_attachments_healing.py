@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import shutil
 from pathlib import Path
 
@@ -143,3 +144,16 @@ async def test_no_entry_names_a_blob_that_the_server_does_not_hold(tmp_path: Pat
         manifest = store.manifest(WalletId(phone.wallet_id), found.ref.id)
         assert isinstance(manifest, BlobManifest)
         await adding
+
+
+async def test_a_locked_wallet_has_no_work_on_attachments_left_in_memory(tmp_path: Path) -> None:
+    """What the server refuses is tried again later; the timer must not keep the keys."""
+    config = settings(blobs_size_max=1)
+    async with running_server(config) as server, Household(tmp_path, server.addresses[0]) as home:
+        laptop = await home.found("laptop")
+        record = await make_record(laptop)
+        await laptop.attachments.add(record, CONTENT, name="scan.pdf")
+        assert not (await laptop.sync()).is_complete
+        await laptop.lock()
+        gc.collect()
+        assert not any(isinstance(one, keeper.Keeper) for one in gc.get_objects())
