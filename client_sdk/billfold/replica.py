@@ -188,14 +188,31 @@ class Replica:
             InputError, LimitExceeded: an edit is not possible.
         """
         core = self.core
-        if not core.may_write:
-            raise self._write_refusal()
+        self.require_right_to_write()
         change = core.document.change(edits, time_ms=max(0, core.now_ms()))
         if change is None:
             return None
         self._outbox.add(change.raw, edits)
         core.tell(RecordsChanged(fields=change.touched, device=core.device_id, is_local=True))
         return change
+
+    def require_right_to_write(self) -> None:
+        """Check that this device may change the wallet now.
+
+        Raises:
+            DeviceRevoked: this device was revoked.
+            NotAuthorised: this device may not write.
+            WalletClosed: the wallet has ended.
+        """
+        if self.core.may_write:
+            return
+        if self.core.member is None:
+            raise DeviceRevoked(
+                "this device was revoked: it keeps what it holds, which you can export"
+            )
+        if self.state.is_closed:
+            raise WalletClosed("this wallet has been closed; nothing can be changed any more")
+        raise NotAuthorised("this device may read the wallet but not change it")
 
     def prepare(self, *, room: int | None, is_bulk: bool = False) -> None:
         """Note the writes for the next commit and, with `room`, what is pushed after it.
@@ -342,15 +359,6 @@ class Replica:
         entry, after = core.chain.entries[k], core.chain.state_at(k)
         for event in news_of(entry, before, after, core.device_id):
             core.tell(event)
-
-    def _write_refusal(self) -> BillfoldError:
-        if self.core.member is None:
-            return DeviceRevoked(
-                "this device was revoked: it keeps what it holds, which you can export"
-            )
-        if self.state.is_closed:
-            return WalletClosed("this wallet has been closed; nothing can be changed any more")
-        return NotAuthorised("this device may read the wallet but not change it")
 
     def _save_if_long(self) -> None:
         """Save the document as a whole when the store holds many changes behind the last save."""

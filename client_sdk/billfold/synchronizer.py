@@ -331,11 +331,13 @@ class Synchronizer:
         """Wait until nothing is under way in either direction.
 
         Raises:
-            BillfoldError: the server refuses this device for good.
+            BillfoldError: the server refuses this device for good, or what it has made since it
+                lost the right to write.
         """
         self._hurry.set()
         if self.is_synced:
             return
+        self._require_right()
         with self.events() as events:
             async for event in events:
                 match event:
@@ -344,7 +346,12 @@ class Synchronizer:
                     case ConnectionChanged(reason=DeviceRevoked() as error):
                         raise error
                     case _:
-                        pass
+                        self._require_right()
+
+    def _require_right(self) -> None:
+        """Check that what waits to be sent could be: on a device that may only read it never is."""
+        if self.is_online and self.replica.unsynced_count > 0:
+            self.replica.require_right_to_write()
 
 
 def _report_failure(task: asyncio.Task[None]) -> None:

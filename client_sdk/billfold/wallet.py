@@ -29,7 +29,7 @@ from billfold.restoring import DeviceTokenStore
 from billfold.servers import SERVER_KEY, Server, encode_server, parse_server
 from billfold.store import WalletStore
 from billfold.syncing import sync_all
-from billfold.transport import Transport, WebSocketTransport, normalise_address
+from billfold.transport import DefaultTransport, Transport, normalise_address
 from billfold.unlocked import Unlocked
 from billfold_protocol.errors import (
     InputError,
@@ -144,7 +144,7 @@ class Wallet(LockableWallet):
             InputError: the code, the name or the address is not acceptable.
         """
         check_name(name)
-        way = transport or WebSocketTransport()
+        way = transport or DefaultTransport()
         store = await link_store(
             Path(path), unlock=unlock, server=server, name=name, code=code, show=show, transport=way
         )
@@ -160,7 +160,7 @@ class Wallet(LockableWallet):
         transport: Transport | None,
         token: DeviceTokenStore | None,
     ) -> "Wallet":
-        way, here = transport or WebSocketTransport(), token or DeviceToken(path)
+        way, here = transport or DefaultTransport(), token or DeviceToken(path)
         return cls(path, await Unlocked.begin(store, way, here, path), way, here)
 
     def edit(self) -> EditBlock:

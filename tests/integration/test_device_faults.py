@@ -21,13 +21,16 @@ from billfold.unlocked import Unlocked
 from billfold_protocol.errors import (
     BillfoldError,
     LocalProtocolError,
+    NotAuthorised,
     StoreBusy,
     StoreFull,
     UpdateNeeded,
 )
+from billfold_protocol.ids import DeviceId
+from billfold_protocol.membership import Role
 from tests.support.device_tokens import MemoryToken
 from tests.support.faulty_stores import FaultyWalletStore
-from tests.support.linked_wallets import UNLOCK, Household
+from tests.support.linked_wallets import PATIENCE_S, UNLOCK, Household
 from tests.support.running_server import running_server
 
 FLIPS_COUNT = 60
@@ -39,6 +42,12 @@ def open_store(folder: Path) -> SqlCipherStore:
 
 def open_faulty(folder: Path) -> tuple[Wallet, FaultyWalletStore]:
     """Open a wallet on a disk that may fail."""
+    wallet, store, _ = open_in_parts(folder)
+    return wallet, store
+
+
+def open_in_parts(folder: Path) -> tuple[Wallet, FaultyWalletStore, Synchronizer]:
+    """Open a wallet on a disk that may fail, and keep hold of what it is made of."""
     store, transport = FaultyWalletStore(open_store(folder)), WebSocketTransport()
 
     def load() -> Replica:
@@ -54,7 +63,7 @@ def open_faulty(folder: Path) -> tuple[Wallet, FaultyWalletStore]:
     unlocked = Unlocked(store, synchronizer, transport, token, folder)
     wallet = Wallet(folder, unlocked, transport, token)
     synchronizer.start()
-    return wallet, store
+    return wallet, store, synchronizer
 
 
 async def make_wallet(folder: Path) -> str:
@@ -246,3 +255,27 @@ async def test_damaged_files_give_a_typed_error_or_the_very_same_wallet(tmp_path
             refused_count += 1
         shutil.rmtree(damaged)
     assert refused_count > FLIPS_COUNT // 2
+
+
+async def test_a_device_that_may_only_read_is_told_at_once_why_its_edits_stay_here(
+    tmp_path: Path,
+) -> None:
+    async with running_server() as server, Household(tmp_path, server.addresses[0]) as home:
+        laptop = await home.found("laptop")
+        phone = await home.link("phone", laptop)
+        await home.settle()
+        await phone.disconnect()
+        async with phone.edit() as edit:
+            edit.add("login", title="never sent")
+        device = next(one.id for one in laptop.devices() if one.name == "phone")
+        await laptop.close()
+        home.wallets["laptop"], _, synchronizer = open_in_parts(tmp_path / "laptop")
+        await home.synced(home.wallets["laptop"])
+        await synchronizer.propose(
+            lambda author: author.set_role(DeviceId(bytes.fromhex(device)), Role.VIEWER)
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            report = await phone.sync(deadline_s=10 * PATIENCE_S)
+        assert type(report.reason) is NotAuthorised
+        assert not report.is_complete
+        assert report.unsynced_count > 0

@@ -3,12 +3,20 @@
 Spec: 30-server-api.md
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
+from billfold.transport.address import normalise_address
+from billfold.transport.default import DefaultTransport
 from billfold.transport.interface import Connection, ServerInfo, Transport
 from billfold.transport.memory import MemoryConnection, MemoryTransport
-from billfold.transport.websocket import WebSocketTransport, normalise_address
+
+if TYPE_CHECKING:
+    from billfold.transport.websocket import WebSocketTransport
 
 __all__ = [
     "Connection",
+    "DefaultTransport",
     "MemoryConnection",
     "MemoryTransport",
     "ServerInfo",
@@ -16,3 +24,10 @@ __all__ = [
     "WebSocketTransport",
     "normalise_address",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load what the network needs at its first use, so that commands without it start quickly."""
+    if name != "WebSocketTransport":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module("billfold.transport.websocket").WebSocketTransport
