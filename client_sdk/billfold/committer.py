@@ -13,12 +13,14 @@ Spec: 21-sync.md
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from billfold.coalescing import edit_all
+from billfold.commit_threads import run_in_thread
 from billfold.document import Change, Edit
 from billfold.events import Event
 from billfold.journal import Send
@@ -72,13 +74,12 @@ class Committer:
         self._tell = tell
         self._fail = fail
         self._reopen = reopen
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="billfold-commit")
         self._loop: asyncio.AbstractEventLoop | None = None
         """Where commits are begun and ended; None before the start and after the end."""
 
         self._begin_soon: asyncio.Handle | None = None
         self._begin_later: asyncio.TimerHandle | None = None
-        self._is_on_its_way = False
+        self._on_its_way: Future[None] | None = None
         self._is_woken = False
         """Whether there was a reason to commit while a commit was on its way."""
 
@@ -101,13 +102,14 @@ class Committer:
             await self.committed()
         finally:
             self._end(None)
-            self._executor.shutdown()
+            if self._on_its_way is not None:
+                wait([self._on_its_way])
 
     def wake(self) -> None:
         """Commit soon."""
         if self._loop is None or self._begin_soon is not None:
             return
-        if self._is_on_its_way:
+        if self._on_its_way is not None:
             self._is_woken = True
         elif self._is_urgent():
             self._begin_soon = self._loop.call_soon(self._begin)
@@ -189,12 +191,12 @@ class Committer:
                 loop.call_soon_threadsafe(self._committed, group, written)
 
         loop = self._alive()
-        self._is_on_its_way = True
-        self._executor.submit(self._store.commit, writes).add_done_callback(tell)
+        self._on_its_way = run_in_thread(partial(self._store.commit, writes))
+        self._on_its_way.add_done_callback(tell)
 
     def _committed(self, group: _Group, written: Future[None]) -> None:
         """Go on after a commit has ended, on the loop."""
-        self._is_on_its_way = False
+        self._on_its_way = None
         if self._loop is None:
             return
         error = written.exception()

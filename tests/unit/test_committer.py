@@ -1,9 +1,11 @@
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from billfold import committer
+from billfold.commit_threads import THREADS_COUNT
 from billfold.committer import Committer, Sends
 from billfold.document import Edit, FieldEdit, base_merge_kinds, random_record_id
 from billfold.events import Event, RecordsChanged
@@ -179,3 +181,27 @@ async def test_a_fault_of_the_store_ends_the_committer_for_all_who_wait(
     assert len(reported) == 1
     monkeypatch.undo()
     scene.committer.start()
+
+
+async def test_many_committers_share_a_few_threads_and_keep_their_own_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(committer, "LINGER_S", 3600)
+    scenes = [Scene() for _ in range(4 * THREADS_COUNT)]
+    for one in scenes:
+        one.committer.start()
+    names = set()
+
+    def commit(store: WatchedStore, writes: Sequence[Write]) -> None:
+        names.add(threading.current_thread().name)
+        MemoryStore.commit(store, writes)
+        store.commits.append(writes)
+
+    monkeypatch.setattr(WatchedStore, "commit", commit)
+    for value in ("a", "b", "c"):
+        await asyncio.gather(*(one.edit(value) for one in scenes))
+    assert len(names) <= THREADS_COUNT
+    for one in scenes:
+        returned = [what for what in one.happened if what.startswith("returned")]
+        assert returned == ["returned a", "returned b", "returned c"]
+        await one.committer.stop()
