@@ -1,6 +1,8 @@
 import asyncio
+import contextlib
 import gc
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,11 @@ from billfold_protocol.ids import WalletId
 from billfold_server.blobs.files import FileBlobStore
 from billfold_server.quotas import DAY_S, Quotas
 from tests.integration.test_attachments import content_of, make_record, seen
+from tests.support.cutting_proxy import CuttingProxy
 from tests.support.linked_wallets import Household
 from tests.support.running_server import running_server, settings
 from tests.support.seeded_bytes import bytes_of
+from tests.support.server_process import ServerProcess
 
 CONTENT = bytes_of("healed", limits.BLOB_CHUNK_SIZE + 77)
 
@@ -157,3 +161,30 @@ async def test_a_locked_wallet_has_no_work_on_attachments_left_in_memory(tmp_pat
         await laptop.lock()
         gc.collect()
         assert not any(isinstance(one, keeper.Keeper) for one in gc.get_objects())
+
+
+async def test_a_server_that_is_killed_in_the_middle_of_an_upload_goes_on_where_it_was(
+    tmp_path: Path,
+) -> None:
+    content = bytes_of("killed", 8 * limits.BLOB_CHUNK_SIZE)
+    async with contextlib.AsyncExitStack() as stack:
+        first = await stack.enter_async_context(ServerProcess(tmp_path))
+        proxy = await stack.enter_async_context(CuttingProxy(first.address))
+        home = await stack.enter_async_context(Household(tmp_path, proxy.address))
+        laptop = await home.found("laptop")
+        record = await make_record(laptop)
+        await home.settle()
+        proxy.stall_after(6 * limits.BLOB_CHUNK_SIZE)
+        await laptop.attachments.add(record, content, name="large.bin")
+        async with asyncio.timeout(60):
+            await proxy.stalled.wait()
+        first.signal(signal.SIGKILL)
+        await first.exit()
+        second = await stack.enter_async_context(ServerProcess(tmp_path))
+        proxy.aim(second.address)
+        proxy.flow()
+        assert (await laptop.sync(deadline_s=60)).is_complete
+        assert proxy.passed < len(content), "what the server had was not sent again"
+        (found,) = laptop.attachments.list(record)
+        shutil.rmtree(tmp_path / "laptop" / "blobs")
+        assert await content_of(laptop, found) == content

@@ -20,10 +20,11 @@ class CuttingProxy:
         Args:
             target: the server's address, such as `http://127.0.0.1:8080`.
         """
-        parts = urlsplit(target)
-        assert parts.hostname is not None
-        assert parts.port is not None
-        self._target = (parts.hostname, parts.port)
+        self._target = ("", 0)
+        self.aim(target)
+        self.passed = 0
+        """Bytes that have passed since `aim`, both ways."""
+
         self._every = 0
         self._left = 0
         self._passed = 0
@@ -64,6 +65,14 @@ class CuttingProxy:
         assert self._server is not None
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
+    def aim(self, target: str) -> None:
+        """Pass new connections on to another server: the same one, started again elsewhere."""
+        parts = urlsplit(target)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        self._target = (parts.hostname, parts.port)
+        self.passed = 0
+
     def cut_every(self, size: int, *, times: int) -> None:
         """Break every connection after each `size` bytes from now on, so many times."""
         self._every, self._left, self._passed, self.cuts_count = size, times, 0, 0
@@ -84,6 +93,7 @@ class CuttingProxy:
 
     def _count(self, size: int) -> None:
         self._passed += size
+        self.passed += size
         if self._stall_at is not None and self._passed >= self._stall_at:
             self._flowing.clear()
             self.stalled.set()
