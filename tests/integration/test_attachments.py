@@ -164,6 +164,8 @@ async def test_a_file_above_the_servers_quota_waits_and_says_why(tmp_path: Path)
         assert not report.is_complete
         assert isinstance(report.reason, LimitExceeded)
         assert isinstance(laptop.attachments.problem_of(large), LimitExceeded)
+        # Asked again, the server is asked again: it might have room by now.
+        assert isinstance((await laptop.sync()).reason, LimitExceeded)
         stored = {one.name: one.is_pending for one in laptop.attachments.list(record)}
         assert stored == {"small.txt": False, "large.bin": True}
         assert small.name == "small.txt"

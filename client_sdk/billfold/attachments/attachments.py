@@ -320,6 +320,7 @@ class Attachments:
 
     async def sync(self, deadline_s: float) -> BillfoldError | None:
         """Wait until the server holds everything, or for so long; return what prevents it."""
+        self._keeper.try_again()
         try:
             async with asyncio.timeout(deadline_s):
                 await self.wait_uploaded()

@@ -115,6 +115,11 @@ class Keeper:
         self._is_check_due = True
         self.wake()
 
+    def try_again(self) -> None:
+        """Ask again soon for what the server refused: it may have room by now."""
+        self.problems = {}
+        self.wake()
+
     async def changed(self) -> None:
         """Wait until a pass has ended, or an attachment was dealt with."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
