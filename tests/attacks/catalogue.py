@@ -3,7 +3,11 @@
 Spec: 02-threat-model.md
 """
 
-from tests.attacks import catalogue_d, catalogue_k
+from tests.attacks import catalogue_d, catalogue_k, catalogue_s
 from tests.attacks.mutant import Mutant
 
-MUTANTS: tuple[Mutant, ...] = (*catalogue_k.MUTANTS, *catalogue_d.MUTANTS)
+MUTANTS: tuple[Mutant, ...] = (
+    *catalogue_k.MUTANTS,
+    *catalogue_d.MUTANTS,
+    *catalogue_s.MUTANTS,
+)

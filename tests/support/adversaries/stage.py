@@ -130,7 +130,7 @@ class Stage:
         """Begin a wallet on its first device, online."""
         seed = f"{self.seed}/{name}"
         now_ms = int(self.clock.now_s * 1000)
-        return self._add(name, NewReplica.create(SeededBytes(seed), now_ms=now_ms))
+        return self.join(name, NewReplica.create(SeededBytes(seed), now_ms=now_ms))
 
     def link(
         self, sponsor: HonestDevice, name: str, role: Role = Role.EDITOR, kind: Kind = Kind.DEVICE
@@ -156,7 +156,7 @@ class Stage:
             epoch_keys=open_back_links(chain, keys).keys,
             feed_salt=self._bytes(16),
         )
-        return self._add(name, founded)
+        return self.join(name, founded)
 
     def terms(
         self,
@@ -228,7 +228,8 @@ class Stage:
             for epoch, key in device.replica.core.epoch_keys.items():
                 yield f"the key of epoch {epoch.hex()}", key
 
-    def _add(self, name: str, founded: NewReplica) -> HonestDevice:
+    def join(self, name: str, founded: NewReplica) -> HonestDevice:
+        """Let a device begin with what it holds."""
         device = HonestDevice(f"{self.seed}/{name}", founded, stage=self)
         self.devices.append(device)
         self.settle()

@@ -8,7 +8,9 @@ from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 
+from billfold.document import base_merge_kinds
 from billfold.founding import NewReplica
+from billfold.replica import Replica
 from billfold.store import MemoryStore
 from billfold_protocol.envelope import open_entry
 from billfold_protocol.errors import BillfoldError
@@ -16,6 +18,7 @@ from billfold_protocol.feed import parse_entry, verify_entry
 from billfold_protocol.ids import EntryId
 from billfold_protocol.key_hierarchy import open_back_links, open_wrap
 from tests.support.adversaries.stage import HonestDevice, Stage
+from tests.support.seeded_bytes import SeededBytes
 
 
 class StolenStore(MemoryStore):
@@ -96,3 +99,13 @@ def copy_folder(folder: Path, to: Path) -> Path:
     """Copy a wallet's folder, whatever has it open."""
     shutil.copytree(folder, to, ignore=shutil.ignore_patterns("*.lock", "lock"))
     return to
+
+
+def replica_of(device: HonestDevice) -> Replica:
+    """Return a replica over a copy of a device's disk, to be handed bytes without a connection."""
+    return Replica(
+        StolenStore(device),
+        now_ms=lambda: 0,
+        random=SeededBytes(f"{device.name}/copy"),
+        merge_kinds=base_merge_kinds,
+    )

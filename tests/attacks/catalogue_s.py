@@ -1,0 +1,94 @@
+"""Mutants of the rows about servers and the network between.
+
+Spec: 02-threat-model.md
+"""
+
+from tests.attacks.mutant import mutant
+
+ENTRY = "billfold_protocol.feed.entry"
+GRAPH = "billfold_protocol.feed.graph"
+
+_UNVERIFIED = (
+    "return signing.verify(signed, public_key, Domain.ENTRY_SIGNATURE, wallet_id)",
+    "return signing.Verified(signed.value, signed.raw, signing._VERIFIED)",
+)
+
+MUTANTS = (
+    mutant(
+        "S05",
+        "what waited for an entry is forgotten",
+        GRAPH,
+        ("queue.extend(self._waiting.take(dep))", "self._waiting.take(dep)"),
+        at="unchanged",
+    ),
+    mutant(
+        "S06",
+        "an entry is never known already",
+        GRAPH,
+        (
+            "return entry.seq < len(nodes) and nodes[entry.seq].dep.id == entry.id",
+            "return len(nodes) < 0",
+        ),
+        at="error unchanged",
+    ),
+    mutant("S07", "an entry of the own feed needs no signature", ENTRY, _UNVERIFIED),
+    mutant(
+        "S08",
+        "an entry is of any wallet",
+        ENTRY,
+        (
+            "return signing.sign_value(key, entry, body, Domain.ENTRY_SIGNATURE, wallet_id)",
+            "return signing.sign_value(key, entry, body, Domain.ENTRY_SIGNATURE)",
+        ),
+        (
+            "return signing.verify(signed, public_key, Domain.ENTRY_SIGNATURE, wallet_id)",
+            "return signing.verify(signed, public_key, Domain.ENTRY_SIGNATURE)",
+        ),
+    ),
+    mutant(
+        "S12",
+        "a beacon needs no signature",
+        "billfold_protocol.feed.checkpoint",
+        ("signing.check_signature(key, signature, domain, body)", "id(signature)"),
+        at="unchanged",
+    ),
+    mutant(
+        "S13",
+        "a damaged entry is verified by nobody",
+        ENTRY,
+        _UNVERIFIED,
+        at="error unchanged",
+    ),
+    mutant(
+        "S14",
+        "a redirect is followed",
+        "billfold.transport.websocket",
+        ("trace.on_request_redirect.append(_refuse_redirect)", "id(_refuse_redirect)"),
+    ),
+    mutant(
+        "S15",
+        "a proof is good at any address",
+        "billfold_protocol.messages.handshake",
+        ("origin.encode()", 'b""'),
+    ),
+    mutant(
+        "S16",
+        "a wrong proof proves",
+        "billfold_protocol.server_session",
+        (
+            "except AuthFailed:\n                continue",
+            "except AuthFailed:\n                return True",
+        ),
+        at="secrets",
+    ),
+    mutant(
+        "S17",
+        "an unknown wallet has an answer of its own",
+        "billfold_server.relay",
+        (
+            "end_with(peer, wallet_id, Reason.UNKNOWN_WALLET)",
+            "end_with(peer, wallet_id, list(Reason)[self._store.load_wallet(wallet_id) is None])",
+        ),
+        at="secrets",
+    ),
+)
