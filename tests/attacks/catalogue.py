@@ -3,11 +3,12 @@
 Spec: 02-threat-model.md
 """
 
-from tests.attacks import catalogue_d, catalogue_k, catalogue_s
+from tests.attacks import catalogue_d, catalogue_k, catalogue_p, catalogue_s
 from tests.attacks.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
     *catalogue_k.MUTANTS,
     *catalogue_d.MUTANTS,
     *catalogue_s.MUTANTS,
+    *catalogue_p.MUTANTS,
 )

@@ -70,13 +70,13 @@ MUTANTS = (
         "K08",
         "purposes have no labels",
         "billfold_protocol.crypto.hashing",
-        ("label: bytes = domain.value", 'label = b""'),
+        ("pieces = [domain.prefix]", 'pieces = [b""]'),
     ),
     mutant(
         "K09",
         "a ciphertext is bound to no place",
         ENVELOPE,
-        ("return hashing.frame(Domain.ENTRY_SEAL, wallet_id, codec.encode(header(entry)))", _EMPTY),
+        ("return hashing.frame(Domain.ENTRY_SEAL, wallet_id, encoded_header)", _EMPTY),
     ),
     mutant(
         "K10",

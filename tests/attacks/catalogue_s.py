@@ -13,6 +13,10 @@ _UNVERIFIED = (
     "return signing.Verified(signed.value, signed.raw, signing._VERIFIED)",
 )
 
+_TELLING = (
+    "Reason.ROLE if self._store.load_wallet(wallet_id) is not None else Reason.UNKNOWN_WALLET"
+)
+
 MUTANTS = (
     mutant(
         "S05",
@@ -26,8 +30,8 @@ MUTANTS = (
         "an entry is never known already",
         GRAPH,
         (
-            "return entry.seq < len(nodes) and nodes[entry.seq].dep.id == entry.id",
-            "return len(nodes) < 0",
+            "return dep is not None and (dep.seq > entry.seq or dep.id == entry.id)",
+            "return dep is not None and dep.seq < 0",
         ),
         at="error unchanged",
     ),
@@ -87,7 +91,7 @@ MUTANTS = (
         "billfold_server.relay",
         (
             "end_with(peer, wallet_id, Reason.UNKNOWN_WALLET)",
-            "end_with(peer, wallet_id, list(Reason)[self._store.load_wallet(wallet_id) is None])",
+            f"end_with(peer, wallet_id, {_TELLING})",
         ),
         at="secrets",
     ),

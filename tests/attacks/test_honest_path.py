@@ -22,7 +22,11 @@ async def test_devices_that_nobody_attacks_sync() -> None:
         laptop.write("alpha", number)
         phone.write("beta", number)
         stage.settle(5.0)
-    Attack(stage, laptop, phone).ends(shows=[])
+    attack = Attack(stage, laptop, phone)
+    attack.require_error([])
+    attack.require_unchanged()
+    attack.require_others()
+    attack.require_kept()
     require_no_complaint(laptop, phone)
 
 

@@ -56,8 +56,17 @@ class Attack:
         show("nothing accepted, nothing lost")
 
     def run(self, duration_s: float = ATTACK_S) -> None:
-        """Let the devices live with it for a while."""
-        self.stage.settle(duration_s)
+        """Let the devices live with it for a while.
+
+        Raises:
+            Broken: something else than an error of ours came of it.
+        """
+        try:
+            self.stage.settle(duration_s)
+        except (AssertionError, BillfoldError):
+            raise
+        except Exception as error:
+            raise Broken("error", f"{error!r} is no error of ours") from error
 
     def shown(self, device: HonestDevice) -> list[BillfoldError]:
         """Return what a device has shown since the attack began."""

@@ -70,12 +70,21 @@ class Mallory:
         self._random = SeededBytes(f"{device.name}/mallory")
         self._feed_salt = self._random(16)
         self._entries: list[Entry] = []
+        self._previous: Dep | None = None
         device.stage.devices.remove(device)
 
     @property
     def state(self) -> MembershipState:
         """The membership as it knows it."""
         return self.replica.state
+
+    def begin_feed(self) -> None:
+        """Go on in another feed of its own, which names the one before."""
+        if self._entries:
+            head = self._entries[-1]
+            self._previous = Dep(head.feed, head.seq, head.id)
+        self._feed_salt = self._random(16)
+        self._entries = []
 
     @property
     def feed(self) -> FeedId:
@@ -95,7 +104,7 @@ class Mallory:
         before = wishes.get("prev") or (
             self._entries[number - 1].id
             if number
-            else Opening(self.secrets.device_id, self._feed_salt, None)
+            else Opening(self.secrets.device_id, self._feed_salt, self._previous)
         )
         deps = wishes.get("deps", ())
         nonce = wishes.get("nonce") or self._random(sealing.NONCE_SIZE)

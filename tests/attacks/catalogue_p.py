@@ -1,0 +1,103 @@
+"""Mutants of the rows about what members and strangers send, and about what sizes tell.
+
+Spec: 02-threat-model.md
+"""
+
+from tests.attacks.mutant import mutant
+
+SEALING = "billfold_protocol.crypto.sealing"
+
+_UNPADDED = (
+    "if size <= limits.PADDED_SIZE_MIN:\n        return",
+    "if size:\n        return size\n        return",
+)
+
+_COMPRESSED = (
+    ("sealing.pad(plaintext)", 'sealing.pad(__import__("zlib").compress(plaintext))'),
+    (
+        "plaintext = sealing.unpad(padded)",
+        'plaintext = __import__("zlib").decompress(sealing.unpad(padded))',
+    ),
+)
+_IN_CLEAR = (
+    (
+        "return crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, associated_data, nonce, key)",
+        "return plaintext + bytes(16)",
+    ),
+    (
+        "crypto_aead_xchacha20poly1305_ietf_decrypt(ciphertext, associated_data, nonce, key)",
+        "ciphertext[:-16]",
+    ),
+)
+
+MUTANTS = (
+    mutant(
+        "P01",
+        "a failure of the library is let through",
+        "billfold.document.engine",
+        (
+            "except Exception as error:\n        raise failure from error",
+            "except KeyError:\n        raise",
+        ),
+    ),
+    mutant(
+        "P02",
+        "a change inflates without a bound",
+        "billfold.document.changes",
+        (
+            "inflater.decompress(deflated, CHANGE_INFLATED_SIZE_MAX + 1)",
+            "inflater.decompress(deflated)",
+        ),
+        ("if len(contents) > CHANGE_INFLATED_SIZE_MAX:", "if False:"),
+    ),
+    mutant(
+        "P04",
+        "any number of entries may wait",
+        "billfold_protocol.feed.waiting",
+        ("if count >= limits.WAITING_COUNT_MAX or size > limits.WAITING_SIZE_MAX:", "if False:"),
+        at="error unchanged",
+    ),
+    mutant(
+        "P05",
+        "a counter may run ahead",
+        "billfold.document.intake",
+        ("if is_complete and change.start_counter != highest + 1:", "if False:"),
+    ),
+    mutant(
+        "P06",
+        "a device may push without end",
+        "billfold_server.intake",
+        ("RateLimiter(config.quotas.entries_per_device_per_hour)", "RateLimiter(10**9)"),
+        at="error unchanged",
+    ),
+    mutant(
+        "P07",
+        "bytes may be spelled in any way",
+        "billfold_protocol.codec",
+        ("if again != data:", "if False:"),
+    ),
+    mutant("P09", "an entry is as long as what it holds", SEALING, _UNPADDED, at="secrets"),
+    mutant("M01", "an entry is not padded", SEALING, _UNPADDED, at="secrets"),
+    mutant("M02", "an entry is sealed in clear", SEALING, *_IN_CLEAR, at="secrets"),
+    mutant(
+        "M03",
+        "a person has one holder id in all wallets",
+        "billfold.founding",
+        ("HolderId(random(16))", "HolderId(bytes(16))"),
+        at="secrets",
+    ),
+    mutant(
+        "M04",
+        "an entry is compressed before it is sealed",
+        "billfold_protocol.envelope",
+        *_COMPRESSED,
+        at="secrets",
+    ),
+    mutant(
+        "M05",
+        "a device's secrets show themselves",
+        "billfold.device",
+        ('return f"DeviceSecrets(device_id={self.device_id.hex()})"', "return repr(self._seeds)"),
+        at="secrets",
+    ),
+)
