@@ -16,7 +16,7 @@ from tests.support.linked_wallets import UNLOCK
 
 pytestmark = pytest.mark.attack("D05")
 
-GUESSES_COUNT = scaled(small=20, whole=2000)
+GUESSES_COUNT = scaled(small=20, whole=500)
 WELCOME = 3
 
 

@@ -12,7 +12,7 @@ from tests.support.adversaries.socket_stage import socket_stage
 
 pytestmark = pytest.mark.attack("D07")
 
-OFFLINE_COUNT = scaled(small=20, whole=2000)
+OFFLINE_COUNT = scaled(small=20, whole=500)
 
 
 def replaying(old: list[bytes], which: int) -> Callable[[int, bytes], bytes]:

@@ -14,7 +14,7 @@ from tests.support.adversaries.stage import pair
 
 pytestmark = pytest.mark.attack("K09")
 
-ENTRIES_COUNT = scaled(small=4, whole=24)
+ENTRIES_COUNT = scaled(small=4, whole=22)
 CIPHERTEXT_INDEX = 11
 NONCE_INDEX = 10
 

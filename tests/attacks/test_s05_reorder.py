@@ -16,7 +16,7 @@ pytestmark = pytest.mark.attack("S05")
 FEW_COUNT = 6
 MANY_COUNT = scaled(small=30, whole=200)
 ORDERS_OF_FEW_COUNT = scaled(small=60, whole=720)
-ORDERS_OF_MANY_COUNT = scaled(small=5, whole=1000)
+ORDERS_OF_MANY_COUNT = scaled(small=5, whole=300)
 
 
 def written_while_away(seed: str, count: int) -> tuple[Stage, HonestDevice, HonestDevice]:
