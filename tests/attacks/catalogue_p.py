@@ -33,12 +33,10 @@ _IN_CLEAR = (
 MUTANTS = (
     mutant(
         "P01",
-        "a failure of the library is let through",
+        "what the library leaves out goes unnoticed",
         "billfold.document.engine",
-        (
-            "except Exception as error:\n        raise failure from error",
-            "except KeyError:\n        raise",
-        ),
+        ("if set(self._document.get_heads()) != heads:", "if False:"),
+        at="error unchanged",
     ),
     mutant(
         "P02",
