@@ -3,7 +3,7 @@
 Spec: 02-threat-model.md
 """
 
-from tests.attacks import catalogue_d, catalogue_k, catalogue_p, catalogue_s
+from tests.attacks import catalogue_d, catalogue_k, catalogue_n, catalogue_p, catalogue_s
 from tests.attacks.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -11,4 +11,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *catalogue_d.MUTANTS,
     *catalogue_s.MUTANTS,
     *catalogue_p.MUTANTS,
+    *catalogue_n.MUTANTS,
 )

@@ -3,13 +3,14 @@
 Spec: 02-threat-model.md
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 
+from billfold_protocol.errors import StoreFull
 from billfold_protocol.feed import parse_entry
 from billfold_protocol.ids import DeviceId, EntryId, InstanceId, WalletId
-from billfold_server.store import MemoryLogStore, StoredEntry, StoredWrap
+from billfold_server.store import MemoryLogStore, StoredEntry, StoredWrap, Write
 from billfold_server.store.memory import _Wallet
 from tests.support.seeded_bytes import bytes_of
 
@@ -23,6 +24,13 @@ class EvilStore(MemoryLogStore):
     def __init__(self, seed: str) -> None:
         super().__init__()
         self._instance_id = InstanceId(bytes_of(f"{seed}/instance", 16))
+        self.is_full = False
+
+    def commit(self, writes: Sequence[Write]) -> None:
+        """Take writes, unless the disk is full."""
+        if self.is_full:
+            raise StoreFull("The disk has no room.")
+        super().commit(writes)
 
     def picture(self) -> Picture:
         """Return a copy of everything."""
