@@ -23,6 +23,10 @@ _LAX = (
     'crypto_sign_open(signature[:32] + scalar.to_bytes(32, "little")'
     " + frame(domain, *parts), public_key)"
 )
+_TELLING_NONCE = (
+    "freshness(replica, line.home.key, "
+    "__import__('hashlib').sha256(replica.core.epoch_key or b'').digest())"
+)
 _LISTED = ("if listed_wraps(chain, k).get(device) != wrap_hash(wrapped):", "if False:")
 _COMMITTED = ("if commit_to(opened) != epoch.commitment:", "if False:")
 
@@ -89,7 +93,7 @@ MUTANTS = (
         "K11",
         "a login depends on a secret",
         "billfold.entrance",
-        ("client_nonce=line.random(32)", "client_nonce=replica.core.epoch_key or bytes(32)"),
+        ("freshness(replica, line.home.key, line.random(32))", _TELLING_NONCE),
         at="secrets",
     ),
     mutant(

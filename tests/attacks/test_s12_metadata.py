@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from billfold.beacons import last_heard_s
+from billfold.beacons import HEARD_KEY, last_heard_s
 from billfold_protocol.feed import Beacon, Checkpoint
 from billfold_protocol.ids import EntryId, FeedId, InstanceId
 from billfold_protocol.messages import CaughtUp, Challenge, Entries, HeardBeacon, Subscribed
@@ -42,15 +42,11 @@ def lying(stage: Stage, victim: HonestDevice, laptop: HonestDevice) -> Callable[
             case Entries(wallet_id=wallet_id) if wallet_id == victim.wallet_id:
                 return [replace(message, n=message.n + 10**6)]
             case CaughtUp(wallet_id=wallet_id) if wallet_id == victim.wallet_id:
-                beacon = Beacon(
-                    wallet_id=wallet_id,
-                    device=laptop.device_id,
-                    k=0,
-                    head=laptop.replica.state.head,
-                    vector_hash=bytes(32),
-                    time_s=2**40,
-                )
-                forged = beacon.sign(TestDevice("S12/nobody").signing_key)
+                kept = victim.replica.meta(HEARD_KEY + laptop.device_id.hex())
+                assert kept is not None
+                true_beacon = Beacon.verify(kept, laptop.secrets.keys.signing, wallet_id)
+                later_beacon = replace(true_beacon, time_s=2**40)
+                forged = later_beacon.sign(TestDevice("S12/nobody").signing_key)
                 return [message, HeardBeacon(wallet_id=wallet_id, beacon=forged)]
             case _:
                 return [message]  # type: ignore[list-item]  # Every message that is left.
