@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         DeviceRemoved,
         Event,
         RecordsChanged,
+        RecoveryUsed,
         SnapshotLoaded,
         SnapshotProgress,
         Synced,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     )
     from billfold.exporting import export_wallet
     from billfold.findings import Finding
+    from billfold.homecoming import recover_wallet
     from billfold.household import Device
     from billfold.importers import read_import
     from billfold.importing import ImportResult, import_report
@@ -76,6 +78,7 @@ __all__ = [
     "Passphrase",
     "RecordView",
     "RecordsChanged",
+    "RecoveryUsed",
     "Scalar",
     "SnapshotLoaded",
     "SnapshotProgress",
@@ -91,6 +94,7 @@ __all__ = [
     "export_wallet",
     "import_report",
     "read_import",
+    "recover_wallet",
 ]
 
 _MODULES: Final = {
@@ -105,9 +109,11 @@ _MODULES: Final = {
         *("ConnectionChanged", "DeviceAdded", "DeviceRemoved", "Event", "RecordsChanged"),
         *("SnapshotLoaded", "SnapshotProgress", "SyncProgress"),
         *("Synced", "ThisDeviceRemoved", "Warned"),
+        *("RecoveryUsed", "SyncProgress", "Synced", "ThisDeviceRemoved", "Warned"),
     ),
     "billfold.exporting": ("export_wallet",),
     "billfold.findings": ("Finding",),
+    "billfold.homecoming": ("recover_wallet",),
     "billfold.household": ("Device",),
     "billfold.importers": ("read_import",),
     "billfold.importing": ("ImportResult", "import_report"),

@@ -6,8 +6,10 @@ Spec: 13-membership.md
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from billfold.device import DeviceSecrets
+from billfold_protocol.crypto.signing import SigningKey
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import NotFound
 from billfold_protocol.feed import FeedGraph
@@ -35,6 +37,18 @@ from billfold_protocol.membership import (
 Wraps = tuple[tuple[int, DeviceId, bytes], ...]
 
 
+class Signer(Protocol):
+    """Whoever signs: a device, or a recovery key."""
+
+    @property
+    def device_id(self) -> DeviceId:
+        """The member."""
+
+    @property
+    def signing_key(self) -> SigningKey:
+        """Its key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Authored:
     """A signed membership entry and its wraps."""
@@ -47,7 +61,7 @@ class Authored:
 class Author:
     """What it takes to make entries."""
 
-    secrets: DeviceSecrets
+    secrets: Signer
     chain: MembershipChain
     epoch_keys: dict[EpochId, EpochKey]
     graph: FeedGraph

@@ -15,6 +15,7 @@ from billfold.entrance import Entrance
 from billfold.events import Event, Synced, SyncProgress
 from billfold.journal import PushDue, Send, SubscribeDue
 from billfold.line import Line
+from billfold.pins import Pins
 from billfold.proposals import Proposals
 from billfold.pushing import Pushing
 from billfold.refusals import error_of
@@ -41,6 +42,8 @@ from billfold_protocol.messages import (
     Entries,
     HeardBeacon,
     Judged,
+    Located,
+    LocatorKept,
     Members,
     Registered,
     SnapshotBytes,
@@ -62,6 +65,7 @@ class Conversation:
         token: str | None,
         random: RandomBytes,
         tell: Callable[[Event], None],
+        pins: Pins | None = None,
     ) -> None:
         """Begin.
 
@@ -72,6 +76,7 @@ class Conversation:
             token: what the operator gave for registering, if anything.
             random: the source of random bytes.
             tell: takes events.
+            pins: what leads recovery words to the wallet; its own if None.
         """
         self._line = Line(
             get_replica=replica,
@@ -82,6 +87,8 @@ class Conversation:
             session=ClientSession(origin=address),
         )
         self._proposals = proposals
+        self._pins = pins or Pins(replica, random)
+        self._pins.connected()
         self._snapshots = SnapshotExchange(self._line)
         self._entrance = Entrance(self._line, self._snapshots.wish)
         self._pushing = Pushing(self._line)
@@ -149,6 +156,8 @@ class Conversation:
             return
         if (append := self._proposals.next()) is not None:
             self._line.send(append)
+        for message in self._pins.due(self.session.challenge.instance):
+            self._line.send(message)
 
     def send_beacon(self) -> None:
         """Tell the wallet's other devices what this one has seen."""
@@ -199,7 +208,9 @@ class Conversation:
                 self._snapshots.receive(event)
             case Ended(reason=reason):
                 self._ended(reason)
-            case Difference() | Left():
+            case LocatorKept(locator=locator):
+                self._pins.kept(locator)
+            case Difference() | Left() | Located():
                 pass
 
     def _accepted(self, accepted: Accepted) -> None:

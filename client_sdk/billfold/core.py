@@ -84,7 +84,7 @@ class Core:
     def may_write(self) -> bool:
         """Whether entries of this device count now."""
         member = self.member
-        return member is not None and member.role.can_write and not self.chain.state.is_closed
+        return member is not None and member.may_write and not self.chain.state.is_closed
 
     @property
     def is_reader(self) -> bool:

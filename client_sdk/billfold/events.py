@@ -44,6 +44,23 @@ class ThisDeviceRemoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryUsed:
+    """Somebody used the recovery words; if it was not the person, the wallet is in danger."""
+
+    recovery: DeviceId
+    """The recovery member."""
+
+    device: DeviceId | None
+    """The device that it linked; None if it did something else."""
+
+    time_s: int
+    """When, by the clock of the device that did it, in seconds since 1970."""
+
+    k: int
+    """Index of the membership entry that shows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncProgress:
     """How far catching up has come."""
 
@@ -115,6 +132,7 @@ Event = (
     | DeviceAdded
     | DeviceRemoved
     | ThisDeviceRemoved
+    | RecoveryUsed
     | SyncProgress
     | SnapshotProgress
     | SnapshotLoaded

@@ -13,9 +13,10 @@ from billfold.document import TAGS, TYPE, RecordView
 from billfold.exporters import ExportedRecord, export_json
 from billfold.household import DEVICE_TYPE
 from billfold.model import tags_of
+from billfold.recovery_records import RECOVERY_TYPE
 from billfold.wallet import Wallet
 
-INTERNAL_TYPES: Final = frozenset({DEVICE_TYPE})
+INTERNAL_TYPES: Final = frozenset({DEVICE_TYPE, RECOVERY_TYPE})
 """Types of records that belong to the wallet and not to the person."""
 
 INTERNAL_FIELDS: Final = frozenset({TYPE, "trashed", "purged"})

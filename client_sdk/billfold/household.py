@@ -209,7 +209,7 @@ class Household:
         name = self._replica.document.field(self._record_of(device), "name")
         return Device(
             id=device.hex(),
-            name=str(name.value) if name is not None else device.hex()[:8],
+            name=str(name.value) if name is not None else _unnamed(device, member),
             role=None if member is None else member.role,
             kind=None if member is None else member.kind,
             is_this=device == self.this_device,
@@ -222,3 +222,8 @@ class Household:
 
 ID_PREFIX_SIZE_MIN = 4
 """Hexadecimal digits of an id that are enough to mean a device."""
+
+
+def _unnamed(device: DeviceId, member: Member | None) -> str:
+    is_recovery = member is not None and member.kind is Kind.RECOVERY
+    return "recovery words" if is_recovery else device.hex()[:8]

@@ -66,7 +66,7 @@ def load_core(
     quarantined = store.read_quarantined()
     set_aside = [item for stored in quarantined if (item := parse_set_aside(stored))]
     member = chain.state.members.get(secrets.device_id)
-    is_reader = member is not None and (not member.role.can_write or chain.state.is_closed)
+    is_reader = member is not None and (not member.may_write or chain.state.is_closed)
     # What a device made before it lost the right to write is kept, but is not in the wallet.
     # What it made in another feed is expressed again in this one.
     is_elsewhere = bool(state.pending) and change_actor(state.pending[0].change) != feed

@@ -19,6 +19,7 @@ from billfold.household import Household
 from billfold.keyring import Unlock, change_unlock
 from billfold.opening import open_store
 from billfold.reading import WalletReading
+from billfold.recovery import Recovery
 from billfold.replica import Replica
 from billfold.restoring import DeviceTokenStore
 from billfold.synchronizer import Synchronizer
@@ -130,6 +131,11 @@ class LockableWallet(WalletReading):
             del unlocked
             # Keys and records hang together in cycles, which otherwise live on for a while.
             gc.collect()
+
+    @property
+    def recovery(self) -> Recovery:
+        """The words that bring the wallet back when all devices are lost."""
+        return self._require_unlocked().recovery
 
     @property
     def attachments(self) -> Attachments:

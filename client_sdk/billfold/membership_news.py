@@ -5,9 +5,10 @@ Spec: 13-membership.md
 
 from collections.abc import Iterator
 
-from billfold.events import DeviceAdded, DeviceRemoved, Event, ThisDeviceRemoved
+from billfold.events import DeviceAdded, DeviceRemoved, Event, RecoveryUsed, ThisDeviceRemoved
 from billfold_protocol.ids import DeviceId
 from billfold_protocol.membership import (
+    Kind,
     Link,
     MembershipEntry,
     MembershipState,
@@ -22,7 +23,9 @@ def news_of(
     after: MembershipState,
     this_device: DeviceId,
 ) -> Iterator[Event]:
-    """Yield what an entry changed: who came, who went."""
+    """Yield what an entry changed: who came, who went, and whether the recovery words did it."""
+    if (use := use_of(entry, before)) is not None:
+        yield use
     match entry.payload:
         case Link(keys=keys):
             yield DeviceAdded(device=keys.device_id, sponsor=entry.author)
@@ -34,3 +37,12 @@ def news_of(
                     yield DeviceRemoved(device=device, by=entry.author)
         case _:
             pass
+
+
+def use_of(entry: MembershipEntry, before: MembershipState) -> RecoveryUsed | None:
+    """Return what a recovery member did with an entry, or None if it is another's."""
+    author = before.members.get(entry.author)
+    if author is None or author.kind is not Kind.RECOVERY:
+        return None
+    linked = entry.payload.keys.device_id if isinstance(entry.payload, Link) else None
+    return RecoveryUsed(k=entry.k, recovery=entry.author, device=linked, time_s=entry.time_s)

@@ -57,7 +57,7 @@ async def link_store(
     )
     where = Server(address=joined.welcome.address)
     try:
-        return await asyncio.to_thread(_fill_store, directory, key, replica, where, lock)
+        return await asyncio.to_thread(fill_store, directory, key, replica, where, lock)
     except StoreError as error:
         await transport.close()
         raise type(error)(
@@ -97,12 +97,17 @@ def create_store(
     except BaseException:
         lock.release()
         raise
-    return _fill_store(directory, key, replica, where, lock)
+    return fill_store(directory, key, replica, where, lock)
 
 
-def _fill_store(
+def fill_store(
     directory: Path, key: bytes, replica: NewReplica, where: Server | None, lock: WalletLock
 ) -> WalletStore:
+    """Make the store of a new replica under its key, in a folder that is locked.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
     store = SqlCipherStore.create(directory, key, lock=lock)
     writes = replica.writes()
     if where is not None:

@@ -6,6 +6,8 @@ Spec: 40-wallet-document.md
 from dataclasses import dataclass
 
 from billfold.document import Change
+from billfold.events import RecoveryUsed
+from billfold.recovery_status import RecoveryState, recovery_status
 from billfold.replica import Replica
 from billfold.servers import SERVER_KEY, parse_server
 from billfold_protocol.errors import BillfoldError
@@ -38,6 +40,11 @@ class Status:
 
     pending_attachments_count: int
     """Files that wait for the server; other devices do not see them yet."""
+    recovery: RecoveryState
+    """Whether words bring the wallet back when all devices are lost."""
+
+    recovery_uses: tuple[RecoveryUsed, ...]
+    """What was done with recovery words and the person has not acknowledged yet."""
 
     last_error: BillfoldError | None
 
@@ -65,6 +72,7 @@ def status_of(
         StoreDamaged: what is kept of its server is damaged.
     """
     where = parse_server(replica.meta(SERVER_KEY))
+    recovery = recovery_status(replica)
     return Status(
         wallet_id=replica.wallet_id.hex(),
         device=replica.core.device_id.hex(),
@@ -78,5 +86,7 @@ def status_of(
         quarantined_count=replica.quarantined_count,
         state_hash=replica.state_hash().hex(),
         pending_attachments_count=pending_attachments_count,
+        recovery=recovery.state,
+        recovery_uses=recovery.uses,
         last_error=last_error,
     )

@@ -21,6 +21,7 @@ from billfold.conversation import Conversation
 from billfold.document import Change, Edit
 from billfold.events import ConnectionChanged, Event, RecordsChanged, Synced, Warned
 from billfold.listening import EventStream
+from billfold.pins import Pins
 from billfold.proposals import Proposals
 from billfold.replica import Replica
 from billfold.sending import Sending
@@ -36,6 +37,8 @@ from billfold_protocol.errors import (
     StoreError,
     TransportError,
 )
+from billfold_protocol.ids import DeviceId
+from billfold_protocol.recovery import RecoveryPin
 
 REFUSED_RETRY_S = 20.0
 """How long pushes rest after the server refused one for want of room, or of rights."""
@@ -65,6 +68,7 @@ class Synchronizer:
         """
         self.replica = load()
         self.proposals = Proposals(lambda: self.replica)
+        self.pins = Pins(lambda: self.replica, random)
         self._load = load
         self._transport = transport
         self._random = random
@@ -115,7 +119,9 @@ class Synchronizer:
             StoreError: the last commit failed.
         """
         await self.disconnect()
-        self.proposals.abandon(TransportError("the wallet was closed before the server answered"))
+        closed = TransportError("the wallet was closed before the server answered")
+        self.proposals.abandon(closed)
+        self.pins.abandon(closed)
         try:
             await self._committer.stop()
         finally:
@@ -169,6 +175,16 @@ class Synchronizer:
         self._flush()
         await done
         await self.committed()
+
+    async def leave_pin(self, device: DeviceId) -> RecoveryPin:
+        """Leave a new pin of a recovery member at the server, and return it.
+
+        Raises:
+            TransportError: the wallet was closed before the server answered.
+        """
+        done = self.pins.ask(device)
+        self._flush()
+        return await done
 
     def events(self) -> EventStream:
         """Return what happens from now on, in order; close it when it is no longer read."""
@@ -273,6 +289,7 @@ class Synchronizer:
             token=server.token,
             random=self._random,
             tell=self.tell,
+            pins=self.pins,
         )
         self._conversation = conversation
         retrying = asyncio.create_task(self._retry_refused(conversation))

@@ -15,6 +15,7 @@ from billfold.founding import HERE_KEY
 from billfold.household import Household
 from billfold.model import wallet_merge_kinds
 from billfold.opening import now_ms
+from billfold.recovery import Recovery
 from billfold.replica import Replica
 from billfold.restoring import DeviceTokenStore, check_token, renew_token
 from billfold.servers import SERVER_KEY, parse_server
@@ -40,6 +41,7 @@ class Unlocked:
         self.synchronizer = synchronizer
         self.household = Household(synchronizer, transport)
         self.attachments = Attachments(synchronizer, transport, folder, random=secrets.token_bytes)
+        self.recovery = Recovery(synchronizer)
         self._token = token
 
     @classmethod
@@ -69,6 +71,7 @@ class Unlocked:
         unlocked = cls(store, synchronizer, transport, token, folder)
         synchronizer.start()
         unlocked.attachments.start()
+        unlocked.recovery.resume()
         if where is not None:
             synchronizer.connect(where)
         return unlocked

@@ -44,6 +44,9 @@ from billfold_protocol.messages import (
     FromServer,
     HeardBeacon,
     Judged,
+    Locate,
+    Located,
+    LocatorKept,
     Members,
     Push,
     Pushed,
@@ -149,6 +152,8 @@ Event = (
     | Difference
     | HeardBeacon
     | Ended
+    | LocatorKept
+    | Located
     | Left
     | FromServer
 )
@@ -171,6 +176,7 @@ class ClientSession:
 
         self._in_flight: dict[WalletId, dict[EntryId, int]] = {}
         self._left: set[WalletId] = set()
+        self._locators: set[bytes] = set()
 
     @property
     def challenge(self) -> Challenge:
@@ -198,6 +204,8 @@ class ClientSession:
         message = parse_server_message(data)
         if isinstance(message, Challenge):
             return self._open(message)
+        if isinstance(message, Located):
+            return self._located(message)
         phase = self._phases.get(message.wallet_id)
         if phase is None and message.wallet_id in self._left:
             return Left(wallet_id=message.wallet_id)
@@ -238,6 +246,11 @@ class ClientSession:
             Domain.REGISTER_SIGNATURE, *proof_parts(self.challenge, self._origin, message)
         )
         return encode_client_message(replace(message, proof=proof))
+
+    def locate(self, locator: bytes) -> bytes:
+        """Ask for the pin under a locator."""
+        self._locators.add(locator)
+        return encode_client_message(Locate(locator=locator))
 
     def push_room(self, wallet_id: WalletId) -> int:
         """Return how many bytes of entries may be pushed now."""
@@ -282,7 +295,7 @@ class ClientSession:
         Raises:
             LocalProtocolError: the message does.
         """
-        if isinstance(message, Subscribe | Register | Push | Unsubscribe | AskState):
+        if isinstance(message, Subscribe | Register | Push | Unsubscribe | AskState | Locate):
             raise LocalProtocolError("this message has a method of its own")
         return encode_client_message(message)
 
@@ -297,6 +310,12 @@ class ClientSession:
             raise Downgrade("the server speaks another version of the protocol")
         self._challenge = challenge
         return Opened(server_key=challenge.server_key, instance=challenge.instance)
+
+    def _located(self, located: Located) -> Located:
+        if located.locator not in self._locators:
+            raise RemoteProtocolError("the server answers what it was not asked")
+        self._locators.remove(located.locator)
+        return located
 
     def _ask(self, wallet_id: WalletId, pinned_key: ServerKey | None) -> None:
         if pinned_key is not None and self.challenge.server_key != pinned_key:
@@ -343,8 +362,8 @@ class ClientSession:
                 self._in_flight.pop(wallet_id, None)
                 self._nonces.pop(wallet_id, None)
                 return message
-            case Challenge():
-                raise RemoteProtocolError("the server opened the connection twice")
+            case Challenge() | Located():
+                raise RemoteProtocolError("the message is about no wallet")
             case (
                 Members()
                 | Wraps()
@@ -355,6 +374,7 @@ class ClientSession:
                 | SnapshotBytes()
                 | SnapshotWanted()
                 | Judged()
+                | LocatorKept()
             ):
                 return message
 

@@ -150,6 +150,10 @@ class PairingFailed(AccessError):
     """Linking did not succeed and its code is spent; start again with a new code."""
 
 
+class RecoveryRefused(AccessError):
+    """Recovery words, shares or a kit do not open a wallet here; nothing was changed."""
+
+
 class UnlockFailed(AccessError):
     """The passphrase or key does not open this wallet."""
 

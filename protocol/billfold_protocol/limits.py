@@ -145,6 +145,11 @@ BLOB_HOLDERS_COUNT_MAX = 256
 
 ATTACHMENT_SIZE_MAX = 100 * 1024 * 1024
 """The content of one attachment."""
+RECOVERY_PIN_SIZE_MIN = 4096
+"""A sealed recovery pin, so that those of most wallets, and a decoy, look alike."""
+
+RECOVERY_PIN_SIZE_MAX = 80 * 1024
+"""The sealed recovery pin of a wallet with very many feeds."""
 
 assert PADDED_SIZE_MIN < LIVE_ENTRY_PLAINTEXT_SIZE_MAX <= ENTRY_PLAINTEXT_SIZE_MAX
 # A dep, like a head in a cut, is an array of 18 + 9 + 34 bytes and its own first byte.
@@ -169,3 +174,9 @@ assert BLOB_CHUNK_SIZE + 256 <= FRAME_SIZE_MAX
 assert BLOB_CHUNKS_COUNT_MAX * 32 + 256 <= FRAME_SIZE_MAX
 # Padmé adds at most 12 % to an attachment.
 assert ATTACHMENT_SIZE_MAX * 112 // 100 <= BLOB_SIZE_MAX
+# A pin names every feed's head, and is padded.
+assert (
+    (FEEDS_COUNT_MAX * 62 + WRAP_SIZE_MAX + 1024) * 112 // 100
+    <= RECOVERY_PIN_SIZE_MAX
+    < FRAME_SIZE_MAX
+)

@@ -6,9 +6,9 @@
                   │                    └────refuse────► NONE
                   └──register──► ASKED ──answer──► NONE
 
-Only a subscribed wallet takes `Append, Push, Offer, Compare, Fetch, SendBeacon, AskState` and what
-is about snapshots. What breaks this is a `RemoteProtocolError`; the caller closes the connection
-with its code.
+Only a subscribed wallet takes `Append, Push, Offer, Compare, Fetch, SendBeacon, AskState,
+PutLocator` and what is about snapshots; `Locate` is about no wallet and may come at any time. What
+breaks this is a `RemoteProtocolError`; the caller closes the connection with its code.
 
 Spec: 20-handshake.md
 """
@@ -25,6 +25,7 @@ from billfold_protocol.messages import (
     PROTOCOL_VERSION,
     Challenge,
     ClientMessage,
+    Locate,
     Push,
     Register,
     ServerMessage,
@@ -88,6 +89,8 @@ class ServerSession:
             RemoteProtocolError: it may not come now, or exceeds what may be in flight.
         """
         message = parse_client_message(data)
+        if isinstance(message, Locate):
+            return message
         phase = self._phases.get(message.wallet_id)
         match message:
             case Subscribe() | Register():

@@ -15,7 +15,9 @@ from billfold_server.hub import Peer
 from billfold_server.store import (
     AppendEntries,
     AppendMembers,
+    DropLocator,
     FeedHead,
+    KeepLocator,
     PutBeacon,
     StoredEntry,
     StoredMember,
@@ -53,6 +55,8 @@ class MemberStep:
     member: StoredMember
     wraps: tuple[StoredWrap, ...]
     peer: Peer
+    removed: tuple[DeviceId, ...] = ()
+    """The recovery members that it removes."""
 
 
 @dataclass(slots=True)
@@ -86,7 +90,17 @@ class SnapshotStep:
     """The snapshot's id, as a refusal names it."""
 
 
-Step = EntriesStep | MemberStep | BeaconStep | RepeatStep | SnapshotStep
+@dataclass(slots=True)
+class LocatorStep:
+    """One recovery member's new pin under its locator."""
+
+    device: DeviceId
+    locator: bytes
+    pin: bytes
+    peer: Peer
+
+
+Step = EntriesStep | MemberStep | BeaconStep | RepeatStep | SnapshotStep | LocatorStep
 
 
 @dataclass(slots=True)
@@ -139,8 +153,12 @@ class WalletCommit:
                 case EntriesStep(entries=entries, heads=heads):
                     stored = tuple(entry for entry, _ in entries)
                     yield AppendEntries(wallet_id=wallet_id, entries=stored, heads=heads)
-                case MemberStep(member=member, wraps=wraps):
+                case MemberStep(member=member, wraps=wraps, removed=removed):
                     yield AppendMembers(wallet_id=wallet_id, members=(member,), wraps=wraps)
+                    for gone in removed:
+                        yield DropLocator(wallet_id=wallet_id, device=gone)
+                case LocatorStep(device=device, locator=locator, pin=pin):
+                    yield KeepLocator(wallet_id=wallet_id, device=device, locator=locator, raw=pin)
                 case BeaconStep(device=device, raw=raw):
                     yield PutBeacon(wallet_id=wallet_id, device=device, raw=raw)
                 case SnapshotStep(writes=writes):

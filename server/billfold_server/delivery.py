@@ -18,6 +18,7 @@ from billfold_protocol.messages import (
     Ended,
     Entries,
     HeardBeacon,
+    LocatorKept,
     Members,
     Pushed,
     Registered,
@@ -28,6 +29,7 @@ from billfold_server.commits import (
     BeaconStep,
     Commit,
     EntriesStep,
+    LocatorStep,
     MemberStep,
     RepeatStep,
     SnapshotStep,
@@ -102,6 +104,8 @@ class Delivery:
                         for peer, _ in self.hub.listeners(wallet_id):
                             if peer is not step.peer:
                                 peer.send(message)
+                    case LocatorStep():
+                        step.peer.send(LocatorKept(wallet_id=wallet_id, locator=step.locator))
             if not is_acknowledged:
                 self._acknowledge(part)
             self.forget_if_idle(part.wallet)

@@ -11,7 +11,7 @@ from enum import Enum, unique
 from billfold_protocol.errors import BillfoldError, RemoteProtocolError
 from billfold_protocol.feed import Beacon, Reason, parse_entry
 from billfold_protocol.ids import EntryId, WalletId
-from billfold_protocol.membership import membership_hash
+from billfold_protocol.membership import Kind, membership_hash
 from billfold_protocol.messages import (
     Append,
     Offer,
@@ -111,6 +111,10 @@ class Intake:
         staged = self._staged.wallets
         return {id_: staged.pop(id_) for id_ in wallet_ids if id_ in staged}
 
+    def forget_if_idle(self, wallet: ActiveWallet) -> None:
+        """Drop a wallet from memory when nobody listens and nothing is staged."""
+        self._delivery.forget_if_idle(wallet)
+
     def register(self, peer: Peer, message: Register) -> None:
         """Take a new wallet, if the operator lets this peer bring one."""
         wallet_id = message.wallet_id
@@ -170,7 +174,7 @@ class Intake:
         if not self._member_rate.take((message.wallet_id, device), 1, now_s=self._now_s()):
             self._delivery.refuse(peer, wallet, [named], Reason.RATE)
             return
-        is_next = True
+        is_next, before = True, wallet.state
         try:
             is_next = wallet.follows(message.entry)
             appended = wallet.append(message.entry, message.wraps)
@@ -182,8 +186,10 @@ class Intake:
             self._staged.of(wallet).steps.append(RepeatStep(peer))
             return
         member, wraps = appended
-        self._staged.size += len(member.raw) + sum(len(wrap.raw) for wrap in wraps)
-        self._staged.of(wallet).steps.append(MemberStep(member, wraps, peer))
+        size = len(member.raw) + sum(len(wrap.raw) for wrap in wraps)
+        gone = before.members.keys() - wallet.state.members.keys()
+        removed = tuple(d for d in sorted(gone) if before.members[d].kind is Kind.RECOVERY)
+        self.stage(wallet, size).steps.append(MemberStep(member, wraps, peer, removed))
 
     def push(self, peer: Peer, message: Push) -> None:
         """Take an author's own new entries."""

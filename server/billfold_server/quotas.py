@@ -56,6 +56,11 @@ class Quotas:
 
     snapshot_alone_s: int = limits.SNAPSHOT_ALONE_S
     """Likewise from its arrival, where its author is the only device and nobody can endorse it."""
+    pins_per_device_per_hour: int = 60
+    """Recovery pins that one device may leave in one wallet in an hour, and in one burst."""
+
+    locates_per_address_per_hour: int = 120
+    """Recovery pins that one network address may ask for in an hour, and in one burst."""
 
     wallets_per_address_per_hour: int = 1000
     """Wallets that may be registered from one network address in an hour."""

@@ -26,9 +26,11 @@ from billfold_protocol.messages import (
     Entries,
     Fetch,
     Judge,
+    Locate,
     Offer,
     OfferSnapshot,
     Push,
+    PutLocator,
     Register,
     SendBeacon,
     ServerState,
@@ -45,6 +47,7 @@ from billfold_server.delivery import Counters, Delivery
 from billfold_server.gate import Gate
 from billfold_server.hub import FetchJob, Outbox, Peer, SnapshotJob, Subscription
 from billfold_server.intake import Intake, RelayConfig
+from billfold_server.locators import Locators
 from billfold_server.quotas import RateLimiter
 from billfold_server.snapshot_desk import SnapshotDesk
 from billfold_server.snapshot_intake import SnapshotIntake
@@ -113,6 +116,9 @@ class Relay:
         )
         """Lets devices in, on this relay's connections and on others."""
         desk = SnapshotDesk(self._delivery, self._intake.stage)
+        self._locators = Locators(
+            store, self._wallets, self._intake, key, quotas=config.quotas, now_s=now_s
+        )
         self._snapshots = SnapshotService(self._wallets, self._delivery, desk)
         self._snapshot_intake = SnapshotIntake(
             self._wallets,
@@ -211,6 +217,10 @@ class Relay:
                 self._intake.beacon(peer, message)
             case AskState():
                 self._show_state(peer, message)
+            case PutLocator():
+                self._locators.put(peer, message)
+            case Locate():
+                self._locators.locate(peer, message)
             case Unsubscribe(wallet_id=wallet_id):
                 self._delivery.end(peer, wallet_id)
 

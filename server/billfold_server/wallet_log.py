@@ -122,7 +122,7 @@ class ActiveWallet:
         member = state.members.get(device)
         if member is None:
             return Reason.REVOKED if device in state.removed else Reason.NOT_MEMBER
-        if not member.role.can_write:
+        if not member.may_write:
             return Reason.ROLE
         if state.is_closed:
             return Reason.CLOSED
@@ -270,7 +270,7 @@ class ActiveWallet:
         member = state.members.get(device)
         if member is None:
             return Reason.NOT_MEMBER
-        if not member.role.can_write:
+        if not member.may_write:
             return Reason.ROLE
         if entry.epoch != state.epoch.id or entry.document != state.document:
             return Reason.STALE_EPOCH

@@ -17,6 +17,7 @@ _HEADS: Final = [
     [feed, seq, secret(f"message entry {seq}")]
     for seq, feed in enumerate(sorted(secret(f"message feed {n}", 16) for n in range(3)))
 ]
+_LOCATOR: Final = secret("message locator")
 _WRAP: Final = [3, _DEVICE, secret("message wrap", 1168)]
 _SIGNED: Final = secret("message statement", 200)
 _ENTRIES: Final = [secret(f"message raw {n}", 80 + n) for n in range(2)]
@@ -167,6 +168,8 @@ _FROM_SERVER: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
         _about(("judgement", "objected", _judgement()), ("verdict", _VERDICTS[0], _NOT_BYTES)),
     ),
     26: ("ServerState", _about(_statement("checkpoint"), ("vector", _HEADS, _vector()))),
+    22: ("LocatorKept", _about(("locator", _LOCATOR, _bytes_of(32)))),
+    23: ("Located", (("locator", _LOCATOR, _bytes_of(32)), ("pin", _SIGNED, _NOT_BYTES))),
 }
 
 _FROM_CLIENT: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
@@ -224,6 +227,16 @@ _FROM_CLIENT: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
         ),
     ),
     57: ("AskState", _about(("nonce", secret("message client nonce"), _bytes_of(32)))),
+    51: (
+        "PutLocator",
+        _about(
+            ("device", _DEVICE, _bytes_of(16)),
+            ("locator", _LOCATOR, _bytes_of(32)),
+            ("proof", secret("message proof", 64), _bytes_of(64)),
+            ("pin", _SIGNED, _NOT_BYTES),
+        ),
+    ),
+    52: ("Locate", (("locator", _LOCATOR, _bytes_of(32)),)),
 }
 
 _SIDES: Final = {"client": _FROM_CLIENT, "server": _FROM_SERVER}

@@ -34,6 +34,7 @@ from specs.vectors import (
     cases_messages,
     cases_passwords,
     cases_proofs,
+    cases_recovery,
     cases_sealing,
     cases_shapes,
     cases_signing,
@@ -86,6 +87,7 @@ def build_files(folder: Path) -> dict[str, str]:
         "handshake.json": _file("20-handshake", cases_handshake.build()),
         "linking.json": _file("22-linking", cases_linking.build(kept)),
         "blobs.json": _file("23-blobs", cases_blobs.build()),
+        "recovery.json": _file("24-recovery", cases_recovery.build(story, kept)),
         "messages.json": _file("21-sync", cases_messages.build()),
         "wrapping.json": _file("11-cryptography", cases_wrapping.build(kept)),
     }

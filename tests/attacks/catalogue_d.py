@@ -80,7 +80,7 @@ MUTANTS = (
         "D16",
         "a viewer may write",
         "billfold_protocol.feed.graph",
-        ("if not member.role.can_write:", "if False:"),
+        ("if not member.may_write:", "if False:"),
     ),
     mutant(
         "D16",

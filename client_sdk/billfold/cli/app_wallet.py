@@ -55,10 +55,27 @@ def init(
     name: DeviceName = None,
     server: Server = None,
     token_file: TokenFile = None,
+    *,
+    no_recovery: Annotated[
+        bool, typer.Option("--no-recovery", help="Do not make recovery words now.")
+    ] = False,
 ) -> Answer:
-    """Make a wallet; it works without a server and can get one later."""
+    """Make a wallet; it works without a server and can get one later.
+
+    At a terminal it shows 24 recovery words and has them typed back; `billfold recovery new` does
+    so later, and `billfold status` says whether there are any.
+    """
+    words: str | None = None
+    if not (no_recovery or front.terminal.is_json) and sys.stdin.isatty():
+        importlib.import_module("billfold.cli.new_wallets").require_empty(front.settings.folder)
+        dialogue = importlib.import_module("billfold.cli.recovery_dialogue")
+        words = dialogue.new_words(front.terminal)
     made: Answer = importlib.import_module("billfold.cli.new_wallets").init(
-        front.settings, name=name or _computer_name(), server=server, token_file=token_file
+        front.settings,
+        name=name or computer_name(),
+        server=server,
+        token_file=token_file,
+        words=words,
     )
     return made
 
@@ -92,7 +109,7 @@ def join(
         front.settings,
         front.terminal,
         server=server,
-        name=name or _computer_name(),
+        name=name or computer_name(),
         code=code,
         png=png,
         svg=svg,
@@ -289,7 +306,8 @@ def _with_deadline(arguments: dict[str, Any], deadline_s: float | None) -> dict[
     return arguments if deadline_s is None else {**arguments, "deadline_s": deadline_s}
 
 
-def _computer_name() -> str:
+def computer_name() -> str:
+    """Return what a device is called when nobody says: the computer's name."""
     name = "".join(one for one in platform.node() if one.isprintable())[:_NAME_LENGTH_MAX]
     return name.strip() or "device"
 

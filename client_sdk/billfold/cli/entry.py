@@ -13,7 +13,14 @@ from typing import Annotated, Final
 import typer
 from typer.main import get_command
 
-from billfold.cli import app_access, app_attachments, app_proofs, app_records, app_wallet
+from billfold.cli import (
+    app_access,
+    app_attachments,
+    app_proofs,
+    app_records,
+    app_recovery,
+    app_wallet,
+)
 from billfold.cli.exit_codes import MEANINGS, ExitCode
 from billfold.cli.front import report_unexpected
 
@@ -53,6 +60,7 @@ app.add_typer(app_records.app)
 app.add_typer(app_attachments.app)
 app.add_typer(app_access.app)
 app.add_typer(app_proofs.app)
+app.add_typer(app_recovery.app)
 
 
 @app.callback(invoke_without_command=True)

@@ -3,6 +3,7 @@
 Spec: 22-linking.md
 """
 
+import contextlib
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from billfold.keyring import Unlock
 from billfold.pairing import ShowCode
 from billfold.store import SqlCipherStore
 from billfold.wallet import Wallet
-from billfold_protocol.errors import InputError, StoreError
+from billfold_protocol.errors import InputError, StoreError, TransportError
 
 SYNC_DEADLINE_S: Final = 30.0
 
@@ -28,7 +29,14 @@ _OURS: Final = ("lock", "unlock.bin", "wallet.db", "agent.")
 """How the names begin of what an attempt that was cut short may leave in a folder."""
 
 
-def init(settings: Settings, *, name: str, server: str | None, token_file: Path | None) -> Answer:
+def init(
+    settings: Settings,
+    *,
+    name: str,
+    server: str | None,
+    token_file: Path | None,
+    words: str | None = None,
+) -> Answer:
     """Make a wallet.
 
     Raises:
@@ -37,9 +45,10 @@ def init(settings: Settings, *, name: str, server: str | None, token_file: Path 
         UnlockFailed: there is no way to unlock it.
         StoreError: the folder cannot be written.
     """
-    _require_empty(settings.folder)
+    require_empty(settings.folder)
     token = None if token_file is None else _read_token(token_file)
-    return run(_init(settings, unlock_for_new(settings), name=name, server=server, token=token))
+    unlock = unlock_for_new(settings)
+    return run(_init(settings, unlock, name=name, server=server, token=token, words=words))
 
 
 def join(
@@ -62,7 +71,7 @@ def join(
         UnlockFailed: there is no way to unlock it here.
         StoreError: the folder cannot be written.
     """
-    _require_empty(settings.folder)
+    require_empty(settings.folder)
     unlock = unlock_for_new(settings)
 
     def show(uri: str) -> None:
@@ -81,7 +90,13 @@ def join(
 
 
 async def _init(
-    settings: Settings, unlock: Unlock, *, name: str, server: str | None, token: str | None
+    settings: Settings,
+    unlock: Unlock,
+    *,
+    name: str,
+    server: str | None,
+    token: str | None,
+    words: str | None,
 ) -> Answer:
     wallet = await Wallet.create(
         settings.folder,
@@ -94,7 +109,14 @@ async def _init(
         if settings.is_offline and server is not None:
             await wallet.connect(server, token=token)
             await wallet.disconnect()
-        return Answer(result=await _describe(wallet, settings, name, event="made"))
+        if words is not None:
+            await wallet.recovery.enrol(words)
+        result = await describe_new(wallet, settings, name, event="made")
+        if words is not None and result.get("is_synced"):
+            with contextlib.suppress(TransportError):
+                await wallet.recovery.wait_ready(deadline_s=SYNC_DEADLINE_S)
+        result["recovery"] = wallet.recovery.status.state.value
+        return Answer(result=result)
 
 
 async def _join(
@@ -110,10 +132,10 @@ async def _join(
         settings.folder, unlock=unlock, server=server, name=name, code=code, show=show
     )
     async with wallet:
-        return Answer(result=await _describe(wallet, settings, name, event="joined"))
+        return Answer(result=await describe_new(wallet, settings, name, event="joined"))
 
 
-async def _describe(wallet: Wallet, settings: Settings, name: str, *, event: str) -> JsonObject:
+async def describe_new(wallet: Wallet, settings: Settings, name: str, *, event: str) -> JsonObject:
     """Sync a new wallet where it has a server, and return how it stands."""
     result: JsonObject = {"event": event, "folder": str(settings.folder), "name": name}
     status = wallet.status()
@@ -128,7 +150,14 @@ async def _describe(wallet: Wallet, settings: Settings, name: str, *, event: str
     return result
 
 
-def _require_empty(folder: Path) -> None:
+def require_empty(folder: Path) -> None:
+    """Check that a folder can take a new wallet.
+
+    Raises:
+        StoreExists: there is a wallet in it.
+        InputError: it has other files in it.
+        StoreError: it cannot be read.
+    """
     SqlCipherStore.require_absent(folder)
     try:
         others = [path.name for path in folder.iterdir() if not path.name.startswith(_OURS)]

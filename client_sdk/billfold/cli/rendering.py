@@ -8,7 +8,7 @@ from typing import Any
 
 from billfold.cli.terminal import Terminal
 from billfold.cli.wire import JsonObject
-from billfold.cli.wording import HIDDEN, time_text, value_text
+from billfold.cli.wording import HIDDEN, time_text, use_text, value_text
 
 
 def render(command: str, result: JsonObject, terminal: Terminal) -> None:
@@ -145,7 +145,7 @@ def _show_status(result: JsonObject, terminal: Terminal) -> None:
     rows = [
         [name.replace("_", " "), value_text(value)]
         for name, value in result.items()
-        if name not in {"last_error", "last_heard"}
+        if name not in {"last_error", "last_heard", "recovery_uses"}
     ]
     rows += [
         [f"last heard: {name}", time_text((time_s or 0) * 1000) or "never"]
@@ -153,6 +153,53 @@ def _show_status(result: JsonObject, terminal: Terminal) -> None:
     ]
     rows.append(["last error", "" if error is None else error["message"]])
     terminal.table(["", ""], rows)
+    note = _RECOVERY_NOTES.get(result["recovery"])
+    if note is not None:
+        terminal.note(note)
+    _show_uses(result["recovery_uses"], terminal)
+
+
+_RECOVERY_NOTES = {
+    "none": "There are no recovery words: whoever loses all devices loses this wallet. "
+    "`billfold recovery new` makes them.",
+    "pending": "The recovery words count once the server has been reached: `billfold sync`.",
+}
+
+
+def _show_uses(uses: list[JsonObject], terminal: Terminal) -> None:
+    for use in uses:
+        terminal.note(use_text(use))
+    if uses:
+        terminal.note("`billfold recovery seen` notes that you know of it.")
+
+
+def _show_recovery(result: JsonObject, terminal: Terminal) -> None:
+    match result["event"]:
+        case "recovery_shares":
+            terminal.line("Any two of these three shares bring the wallet back; one tells nothing.")
+            for share in result["shares"]:
+                terminal.line(f"  {share}")
+        case "recovery_kit":
+            terminal.line(f"The recovery kit is in {result['file']}.")
+        case _:
+            if result["is_ready"]:
+                terminal.line("Recovery words bring this wallet back when all devices are lost.")
+            else:
+                terminal.line(_RECOVERY_NOTES[result["state"]])
+            _show_uses(result["uses"], terminal)
+
+
+def _show_recovered(result: JsonObject, terminal: Terminal) -> None:
+    terminal.line(f"The wallet is in {result['folder']}: {result['records_count']} records.")
+    if result["doubt"] is not None:
+        terminal.note(f"Warning: {result['doubt']['message']}")
+    for revoked in result["revoked"]:
+        _show_revoked(revoked, terminal)
+    for failed in result["not_revoked"]:
+        terminal.note(f"{failed['device']} was not revoked: {failed['error']['message']}")
+    if result["devices"] and not result["revoked"]:
+        names = ", ".join(device["name"] for device in result["devices"])
+        terminal.note(f"If one of these was lost, `billfold revoke` removes it: {names}.")
 
 
 def _show_import(result: JsonObject, terminal: Terminal) -> None:
@@ -278,6 +325,8 @@ _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "ls": _show_records,
     "passphrase": _show_passphrase,
     "proofs": _show_proofs,
+    "recover": _show_recovered,
+    "recovery": _show_recovery,
     "rename-device": _show_renamed,
     "resolve": _show_field,
     "restore": _show_edited,

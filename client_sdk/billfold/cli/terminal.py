@@ -110,6 +110,11 @@ class Terminal:
             self._bar.stop()
             self._bar = None
 
+    def prompt(self, text: str) -> None:
+        """Ask for a line of input, on the standard error."""
+        self.end_progress()
+        typer.echo(printable(text), err=True, nl=False)
+
     def ask(self, question: JsonObject) -> bool:
         """Ask the person; False is no."""
         self.show_question(question)

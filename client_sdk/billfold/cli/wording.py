@@ -26,6 +26,8 @@ def describe_event(event: JsonObject) -> str:
             return "Much has changed; the wallet was read again."
         case "device_added":
             return f"A device was linked by {event['by']}."
+        case "recovery_used":
+            return use_text(event)
         case "device_removed":
             return f"{event['by']} revoked {event['device']}."
         case "this_device_removed":
@@ -45,6 +47,16 @@ def describe_event(event: JsonObject) -> str:
             return f"Type this code on the new device: {event['code']}"
         case _:
             return ""
+
+
+def use_text(use: JsonObject) -> str:
+    """Return what somebody did with the recovery words, and what to do if it was not the person."""
+    when = time_text(use["time_s"] * 1000) or "at an unknown time"
+    what = "changed the membership" if use["linked"] is None else f"linked {use['linked_name']}"
+    return (
+        f"The recovery words {what} ({when}). If that was not you, revoke it and make new "
+        "recovery words."
+    )
 
 
 def value_text(value: Any) -> str:

@@ -48,6 +48,8 @@ class Domain(Enum):
     SNAPSHOT_SIGNATURE = b"billfold/v1/sign/snapshot"
     SNAPSHOT_ENDORSEMENT = b"billfold/v1/sign/snapshot-endorsement"
     SNAPSHOT_OBJECTION = b"billfold/v1/sign/snapshot-objection"
+    RECOVERY_LOCATOR_SIGNATURE = b"billfold/v1/sign/recovery-locator"
+    RECOVERY_DECOY_SIGNATURE = b"billfold/v1/sign/recovery-decoy"
 
     ENTRY_KEY = b"billfold/v1/derive/entry-key"
     SNAPSHOT_KEY = b"billfold/v1/derive/snapshot-key"
@@ -60,6 +62,10 @@ class Domain(Enum):
     PASSWORD_COMMITMENT = b"billfold/v1/derive/password-commitment"
     LINKING_CODE_SECRET = b"billfold/v1/derive/linking-code-secret"
     BLOB_HOLDER = b"billfold/v1/derive/blob-holder"
+    RECOVERY_SIGNING_SEED = b"billfold/v1/derive/recovery-signing-seed"
+    RECOVERY_WRAPPING_SEED = b"billfold/v1/derive/recovery-wrapping-seed"
+    RECOVERY_LOCATOR = b"billfold/v1/derive/recovery-locator"
+    RECOVERY_PIN_KEY = b"billfold/v1/derive/recovery-pin-key"
 
     ENTRY_SEAL = b"billfold/v1/seal/feed-entry"
     SNAPSHOT_SEAL = b"billfold/v1/seal/snapshot"
@@ -67,6 +73,8 @@ class Domain(Enum):
     LINKING_SEAL = b"billfold/v1/seal/linking"
     PASSWORD_SEAL = b"billfold/v1/seal/password"
     BLOB_CHUNK_SEAL = b"billfold/v1/seal/blob-chunk"
+    RECOVERY_PIN_SEAL = b"billfold/v1/seal/recovery-pin"
 
     EPOCH_WRAP = b"billfold/v1/wrap/epoch-key"
     LINKING_WRAP = b"billfold/v1/wrap/linking-welcome"
+    RECOVERY_WRAP = b"billfold/v1/wrap/recovery-epoch-key"

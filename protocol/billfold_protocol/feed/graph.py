@@ -396,5 +396,5 @@ def _require_writer(state: MembershipState, device: DeviceId) -> None:
         raise DeviceRevoked("the entry was made by a device that was revoked before")
     if member is None:
         raise UnsignedMember("the entry was made by a device that is not a member")
-    if not member.role.can_write:
+    if not member.may_write:
         raise NotAuthorised("the entry was made by a member who may not write")

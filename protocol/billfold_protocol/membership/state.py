@@ -72,6 +72,11 @@ class Member:
 
     since_k: int
 
+    @property
+    def may_write(self) -> bool:
+        """Whether feed entries of this member count; a recovery member makes none."""
+        return self.role.can_write and self.kind is not Kind.RECOVERY
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:

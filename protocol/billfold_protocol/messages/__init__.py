@@ -20,6 +20,13 @@ from billfold_protocol.messages.client import (
     parse_client_message,
 )
 from billfold_protocol.messages.handshake import PROTOCOL_VERSION, proof_parts
+from billfold_protocol.messages.recovery import (
+    Locate,
+    Located,
+    LocatorKept,
+    PutLocator,
+    locator_parts,
+)
 from billfold_protocol.messages.server import (
     Appended,
     CaughtUp,
@@ -70,11 +77,15 @@ __all__ = [
     "HeardBeacon",
     "Judge",
     "Judged",
+    "Locate",
+    "Located",
+    "LocatorKept",
     "Members",
     "Offer",
     "OfferSnapshot",
     "Push",
     "Pushed",
+    "PutLocator",
     "Register",
     "Registered",
     "Rejected",
@@ -93,6 +104,7 @@ __all__ = [
     "Wraps",
     "encode_client_message",
     "encode_server_message",
+    "locator_parts",
     "parse_client_message",
     "parse_server_message",
     "proof_parts",

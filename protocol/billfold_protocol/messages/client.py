@@ -10,6 +10,8 @@ from billfold_protocol.errors import Malformed
 from billfold_protocol.feed import Vector, parse_vector
 from billfold_protocol.feed.vector import encode_vector
 from billfold_protocol.ids import ChainHead, DeviceId, FeedId, InstanceId, WalletId
+from billfold_protocol.messages import recovery
+from billfold_protocol.messages.recovery import Locate, PutLocator
 from billfold_protocol.messages.snapshots import (
     FromClient,
     Judge,
@@ -186,6 +188,8 @@ ClientMessage = (
     | Unsubscribe
     | AskState
     | FromClient
+    | PutLocator
+    | Locate
 )
 
 
@@ -213,6 +217,8 @@ def encode_client_message(message: ClientMessage) -> bytes:
             fields = [40, message.wallet_id]
         case AskState():
             fields = [57, message.wallet_id, message.client_nonce]
+        case PutLocator() | Locate():
+            fields = message.fields()
         case OfferSnapshot() | SnapshotPart() | Judge() | WantSnapshot():
             fields = client_fields(message)
     return codec.encode(fields)
@@ -228,6 +234,8 @@ def parse_client_message(data: bytes) -> ClientMessage:
     if not fields[1:]:
         raise Malformed("a message has a type and a wallet")
     kind, rest = codec.as_integer(fields[0], maximum=255), fields[2:]
+    if kind in {recovery.PUT_LOCATOR, recovery.LOCATE}:
+        return recovery.parse_from_client(fields)
     wallet_id = WalletId(codec.as_bytes(fields[1], 32))
     match kind, rest:
         case 32, [device, client_nonce, k, head, cursor, vector, wish, proof]:

@@ -11,7 +11,9 @@ from billfold_protocol.feed import Reason, Vector, parse_vector
 from billfold_protocol.feed.checkpoint import STATEMENT_SIZE_MAX, parse_reason
 from billfold_protocol.feed.vector import encode_vector
 from billfold_protocol.ids import DeviceId, InstanceId, ServerKey, WalletId
+from billfold_protocol.messages import recovery
 from billfold_protocol.messages.client import parse_raws, parse_wraps
+from billfold_protocol.messages.recovery import Located, LocatorKept
 from billfold_protocol.messages.snapshots import (
     FromServer,
     Judged,
@@ -165,6 +167,8 @@ ServerMessage = (
     | Ended
     | ServerState
     | FromServer
+    | LocatorKept
+    | Located
 )
 
 
@@ -206,6 +210,8 @@ def encode_server_message(message: ServerMessage) -> bytes:
         case ServerState():
             vector = encode_vector(message.vector)
             fields = [26, message.wallet_id, message.checkpoint, vector]
+        case LocatorKept() | Located():
+            fields = message.fields()
         case SnapshotHeld() | SnapshotBytes() | SnapshotWanted() | Judged():
             fields = server_fields(message)
     return codec.encode(fields)
@@ -229,6 +235,8 @@ def parse_server_message(data: bytes) -> ServerMessage:
             server_key=ServerKey(codec.as_bytes(server_key, 32)),
             instance=InstanceId(codec.as_bytes(instance, 16)),
         )
+    if kind in {recovery.LOCATOR_KEPT, recovery.LOCATED}:
+        return recovery.parse_from_server(fields)
     return _parse_about_wallet(kind, WalletId(codec.as_bytes(fields[1], 32)), fields[2:])
 
 

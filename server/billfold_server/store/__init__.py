@@ -10,8 +10,10 @@ from billfold_protocol.errors import InputError
 from .interface import (
     AppendEntries,
     AppendMembers,
+    DropLocator,
     DropSnapshot,
     FeedHead,
+    KeepLocator,
     LogStore,
     Pruned,
     PutBeacon,
@@ -32,8 +34,10 @@ from .sqlite import SqliteLogStore
 __all__ = [
     "AppendEntries",
     "AppendMembers",
+    "DropLocator",
     "DropSnapshot",
     "FeedHead",
+    "KeepLocator",
     "LogStore",
     "MemoryLogStore",
     "Pruned",

@@ -198,8 +198,29 @@ class DropSnapshot:
     snapshot_id: SnapshotId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepLocator:
+    """Keep a recovery member's pin under its locator, in place of its last one."""
+
+    wallet_id: WalletId
+    device: DeviceId
+    locator: bytes
+    """32 bytes."""
+    raw: bytes
+    """The sealed pin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropLocator:
+    """Forget a recovery member's pin; nothing happens if there is none."""
+
+    wallet_id: WalletId
+    device: DeviceId
+
+
+LocatorWrite = KeepLocator | DropLocator
 SnapshotWrite = PutSnapshot | PutSnapshotPart | PutEndorsement | DropSnapshot
-Write = AppendMembers | AppendEntries | PutBeacon | SnapshotWrite
+Write = AppendMembers | AppendEntries | PutBeacon | SnapshotWrite | LocatorWrite
 
 
 class LogStore(Protocol):
@@ -291,6 +312,13 @@ class LogStore(Protocol):
 
         Raises:
             StoreFull, StoreDamaged, StoreError: As for `commit`.
+        """
+
+    def find_locator(self, locator: bytes) -> KeepLocator | None:
+        """Return what is kept under a locator, or None; of several the one kept first.
+
+        Raises:
+            StoreError: The store is closed or damaged.
         """
 
     def wallet_count(self) -> int:

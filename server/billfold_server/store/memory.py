@@ -26,8 +26,10 @@ from billfold_protocol.ids import (
 from .interface import (
     AppendEntries,
     AppendMembers,
+    DropLocator,
     DropSnapshot,
     FeedHead,
+    KeepLocator,
     Pruned,
     PutBeacon,
     PutEndorsement,
@@ -70,6 +72,7 @@ class MemoryLogStore:
     def __init__(self) -> None:
         self._instance_id = InstanceId(secrets.token_bytes(16))
         self._wallets: dict[WalletId, _Wallet] = {}
+        self._locators: dict[tuple[WalletId, DeviceId], KeepLocator] = {}
         self._lock = threading.Lock()
         self._is_closed = False
 
@@ -103,6 +106,7 @@ class MemoryLogStore:
             tails = self._check(writes)
             for write in writes:
                 _apply(self._wallets.setdefault(write.wallet_id, _Wallet()), write)
+                self._apply_locator(write)
             for wallet_id, tail in tails.items():
                 self._wallets[wallet_id].tail = tail
 
@@ -173,6 +177,13 @@ class MemoryLogStore:
             wallet.tail = replace(wallet.tail, size=wallet.tail.size - size)
             return Pruned(count=len(gone), size=size)
 
+    def find_locator(self, locator: bytes) -> KeepLocator | None:
+        """See `LogStore.find_locator`."""
+        with self._lock:
+            self._open_wallets()
+            kept = self._locators.values()
+            return next((one for one in kept if one.locator == locator), None)
+
     def wallet_count(self) -> int:
         """See `LogStore.wallet_count`."""
         with self._lock:
@@ -198,6 +209,15 @@ class MemoryLogStore:
         if self._is_closed:
             raise StoreError("The store is closed.")
         return self._wallets
+
+    def _apply_locator(self, write: Write) -> None:
+        match write:
+            case KeepLocator():
+                self._locators[write.wallet_id, write.device] = write
+            case DropLocator():
+                self._locators.pop((write.wallet_id, write.device), None)
+            case _:
+                pass
 
     def _check(self, writes: Sequence[Write]) -> dict[WalletId, Tail]:
         """Refuse the writes as a whole, before any is applied, if one does not fit."""
@@ -233,6 +253,8 @@ def _claims(wallet: _Wallet, write: Write) -> Iterable[tuple[_Place, bool]]:
                 yield ("entry", entry.feed, entry.seq), is_stored
         case PutBeacon() | PutSnapshot() | PutSnapshotPart() | PutEndorsement() | DropSnapshot():
             pass
+        case KeepLocator() | DropLocator():
+            pass
 
 
 def _apply(wallet: _Wallet, write: Write) -> None:
@@ -250,6 +272,8 @@ def _apply(wallet: _Wallet, write: Write) -> None:
             wallet.beacons[write.device] = write.raw
         case PutSnapshot() | PutSnapshotPart() | PutEndorsement() | DropSnapshot():
             _apply_to_snapshots(wallet, write)
+        case KeepLocator() | DropLocator():
+            pass  # They are found by locator, across wallets.
 
 
 def _apply_to_snapshots(wallet: _Wallet, write: SnapshotWrite) -> None:

@@ -30,6 +30,7 @@ from billfold_protocol.ids import (
 from .interface import (
     NUMBER_END,
     FeedHead,
+    KeepLocator,
     Pruned,
     StoredEntry,
     StoredWrap,
@@ -40,6 +41,8 @@ from .lock import StoreLock
 from .log_room import make_room
 from .sqlite_batch import Batch, KnownWallet
 from .sqlite_errors import converted
+from .sqlite_locators import find_kept
+from .sqlite_rows import within
 from .sqlite_schema import migrate, require_sound_sqlite, store_version
 from .sqlite_snapshots import (
     find_due,
@@ -191,7 +194,7 @@ class SqliteLogStore:
         """See `LogStore.read_entries`."""
         bindings = (wallet_id, min(after_n, NUMBER_END), count_max)
         with self._reader() as reader:
-            return _within(reader.execute(_READ_ENTRIES, bindings), size_max)
+            return within(reader.execute(_READ_ENTRIES, bindings), size_max)
 
     def read_feed(
         self, wallet_id: WalletId, feed: FeedId, *, from_seq: int, count_max: int, size_max: int
@@ -199,7 +202,7 @@ class SqliteLogStore:
         """See `LogStore.read_feed`."""
         bindings = (wallet_id, feed, min(from_seq, NUMBER_END), count_max)
         with self._reader() as reader:
-            return _within(reader.execute(_READ_FEED, bindings), size_max)
+            return within(reader.execute(_READ_FEED, bindings), size_max)
 
     def find_entry(self, wallet_id: WalletId, feed: FeedId, seq: int) -> StoredEntry | None:
         """See `LogStore.find_entry`."""
@@ -238,6 +241,11 @@ class SqliteLogStore:
                 pruned = prune_entries(self._writer, found[0], covered, count_max)
             self._known.pop(wallet_id, None)  # Its size is another now.
             return pruned
+
+    def find_locator(self, locator: bytes) -> KeepLocator | None:
+        """See `LogStore.find_locator`."""
+        with self._reader() as reader:
+            return find_kept(reader, locator)
 
     def wallet_count(self) -> int:
         """See `LogStore.wallet_count`."""
@@ -371,21 +379,6 @@ def _transaction(connection: apsw.Connection, begin: str) -> Iterator[None]:
         if connection.in_transaction:  # SQLite ends it itself after some failures.
             connection.execute("ROLLBACK")
         raise
-
-
-def _within(rows: apsw.Cursor, size_max: int) -> list[StoredEntry]:
-    """Return the first entries that fit, and the very first in any case."""
-    chosen: list[StoredEntry] = []
-    size = 0
-    for n, feed, seq, entry_id, raw in rows:
-        size += len(raw)
-        if chosen and size > size_max:
-            rows.close()  # An unfinished question would hold up the checkpoints.
-            break
-        chosen.append(
-            StoredEntry(n=n, feed=FeedId(feed), seq=seq, entry_id=EntryId(entry_id), raw=raw)
-        )
-    return chosen
 
 
 def _size_of(path: Path) -> int:

@@ -16,8 +16,11 @@ from billfold_protocol.ids import FeedId, WalletId
 from .interface import (
     AppendEntries,
     AppendMembers,
+    DropLocator,
     DropSnapshot,
     FeedHead,
+    KeepLocator,
+    LocatorWrite,
     PutBeacon,
     PutEndorsement,
     PutSnapshot,
@@ -25,6 +28,7 @@ from .interface import (
     SnapshotWrite,
     Write,
 )
+from .sqlite_locators import execute_locator_write
 from .sqlite_snapshots import execute_snapshot_write
 from .tail import UNBORN, Tail, follow
 
@@ -64,6 +68,7 @@ class _Rows:
     heads: dict[tuple[int, FeedId], FeedHead] = field(default_factory=dict)
     beacons: list[tuple[int, bytes, bytes]] = field(default_factory=list)
     snapshots: list[tuple[int, SnapshotWrite]] = field(default_factory=list)  # In their order.
+    locators: list[tuple[int, LocatorWrite]] = field(default_factory=list)
 
 
 class Batch:
@@ -106,6 +111,8 @@ class Batch:
                 rows.beacons.append((row, write.device, write.raw))
             case PutSnapshot() | PutSnapshotPart() | PutEndorsement() | DropSnapshot():
                 rows.snapshots.append((row, write))
+            case KeepLocator() | DropLocator():
+                rows.locators.append((row, write))
 
     def insert(self) -> None:
         """Hand everything gathered to SQLite.
@@ -128,6 +135,8 @@ class Batch:
         insert(_PUT_HEAD, heads)  # Before the entries, which name their feed's row.
         insert(_INSERT_ENTRY, rows.entries)
         insert(_PUT_BEACON, rows.beacons)
+        for row, locator_write in rows.locators:
+            execute_locator_write(self._connection, row, locator_write)
         insert(_PUT_TAIL, tails)
         for row, write in rows.snapshots:
             execute_snapshot_write(self._connection, row, write)

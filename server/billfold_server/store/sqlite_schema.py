@@ -14,6 +14,8 @@ import apsw
 
 from billfold_protocol.errors import StoreDamaged, StoreError, UpdateNeeded
 
+from .sqlite_locators import make_locators
+
 APPLICATION_ID = 0x42464C53  # "BFLS"
 
 SQLITE_VERSION_MIN = (3, 51, 3)
@@ -101,7 +103,7 @@ def _make_snapshot_tables(connection: apsw.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (_make_tables, _make_snapshot_tables)
+MIGRATIONS: tuple[Migration, ...] = (_make_tables, _make_snapshot_tables, make_locators)
 """The step at index i leads from version i to version i + 1; a released step never changes."""
 
 

@@ -14,7 +14,9 @@ from .interface import (
     NUMBER_END,
     AppendEntries,
     AppendMembers,
+    DropLocator,
     DropSnapshot,
+    KeepLocator,
     PutBeacon,
     PutEndorsement,
     PutSnapshot,
@@ -51,6 +53,8 @@ def follow(tail: Tail, write: Write) -> Tail:
         case AppendEntries():
             following = _follow_entries(tail, write)
         case PutBeacon() | PutSnapshot() | PutSnapshotPart() | PutEndorsement() | DropSnapshot():
+            following = tail
+        case KeepLocator() | DropLocator():
             following = tail
     if following.member_count == 0:
         raise StoreError(

@@ -14,6 +14,7 @@ from billfold.cli.wire import JsonObject
 from billfold.exporting import INTERNAL_TYPES
 from billfold.household import Device
 from billfold.model import CREDENTIAL
+from billfold.wallet import Wallet
 from billfold_protocol.errors import TransportError
 from billfold_protocol.linking import Hello
 
@@ -102,19 +103,22 @@ async def revoke(session: Session, arguments: Arguments) -> Answer:
             "the server did not answer, so the device may still be in the wallet; "
             "try again when you are online"
         ) from error
+    return Answer(result=describe_revoked(session.wallet, device))
+
+
+def describe_revoked(wallet: Wallet, device: Device) -> JsonObject:
+    """Return a device that was removed, and what it could read."""
     read = [
         view
-        for view in (*session.wallet.records(), *session.wallet.records(trashed=True))
+        for view in (*wallet.records(), *wallet.records(trashed=True))
         if view.type not in INTERNAL_TYPES
     ]
-    return Answer(
-        result={
-            "device": device.id,
-            "name": device.name,
-            "could_read": dict(sorted(Counter(view.type or "" for view in read).items())),
-            "credentials": [summarise(view) for view in read if view.type == CREDENTIAL],
-        }
-    )
+    return {
+        "device": device.id,
+        "name": device.name,
+        "could_read": dict(sorted(Counter(view.type or "" for view in read).items())),
+        "credentials": [summarise(view) for view in read if view.type == CREDENTIAL],
+    }
 
 
 def describe_device(device: Device) -> JsonObject:

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from billfold.cli.exit_codes import describe_error
+from billfold.cli.recovery_view import describe_use
 from billfold.cli.request import Answer, Arguments
 from billfold.cli.session import Session
 from billfold.cli.wire import JsonObject
@@ -18,6 +19,7 @@ from billfold.listening import EventStream
 from billfold.reports import SyncReport
 from billfold.wallet import Wallet
 from billfold_protocol.errors import BillfoldError, LocalProtocolError, TransportError
+from billfold_protocol.membership import Kind
 
 SYNC_DEADLINE_S = 30.0
 
@@ -131,8 +133,12 @@ async def status(session: Session, arguments: Arguments) -> Answer:
     own = sum(len(wallet.records(record_type)) for record_type in INTERNAL_TYPES)
     result["records_count"] = found.records_count - own
     result["trashed_count"] = len(wallet.records(trashed=True))
-    result["devices_count"] = sum(not device.is_removed for device in wallet.devices())
+    result["devices_count"] = sum(
+        not device.is_removed and device.kind is not Kind.RECOVERY for device in wallet.devices()
+    )
     result["device_name"] = next(d.name for d in wallet.devices() if d.is_this)
+    result["recovery"] = found.recovery.value
+    result["recovery_uses"] = [describe_use(session, use) for use in found.recovery_uses]
     error = found.last_error
     result["last_error"] = None if error is None else describe_error(error)
     found_kinds = [finding.kind for finding in wallet.proofs()]

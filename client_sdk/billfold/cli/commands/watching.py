@@ -12,6 +12,7 @@ from billfold.cli.record_view import (
     is_secret,
     label_of,
 )
+from billfold.cli.recovery_view import describe_use, name_of
 from billfold.cli.request import Answer, Arguments
 from billfold.cli.session import Session
 from billfold.cli.wire import JsonObject
@@ -24,6 +25,7 @@ from billfold.events import (
     DeviceRemoved,
     Event,
     RecordsChanged,
+    RecoveryUsed,
     SnapshotLoaded,
     SnapshotProgress,
     Synced,
@@ -33,7 +35,6 @@ from billfold.events import (
 )
 from billfold.exporting import INTERNAL_TYPES
 from billfold_protocol.errors import NotFound, TransportError
-from billfold_protocol.ids import DeviceId
 
 
 async def watch(session: Session, arguments: Arguments) -> Answer:
@@ -70,17 +71,19 @@ def _describe_event(session: Session, event: Event, *, show_secrets: bool) -> li
                 {
                     "event": "device_added",
                     "device": device.hex(),
-                    "by": _name_of(session, sponsor),
+                    "by": name_of(session, sponsor),
                 }
             ]
         case DeviceRemoved(device=device, by=by):
             return [
                 {
                     "event": "device_removed",
-                    "device": _name_of(session, device),
-                    "by": _name_of(session, by),
+                    "device": name_of(session, device),
+                    "by": name_of(session, by),
                 }
             ]
+        case RecoveryUsed():
+            return [describe_use(session, event)]
         case ThisDeviceRemoved():
             return [{"event": "this_device_removed"}]
         case SyncProgress(done=done, total=total):
@@ -113,7 +116,7 @@ def _describe_changes(
     """Return one line for each record that an edit touched."""
     if not event.fields:
         return [{"event": "reloaded"}]
-    device = None if event.device is None else _name_of(session, event.device)
+    device = None if event.device is None else name_of(session, event.device)
     touched: dict[str, list[str]] = {}
     for record, field in sorted(event.fields):
         touched.setdefault(record, []).append(field)
@@ -149,8 +152,3 @@ def _describe_changes(
             }
         )
     return lines
-
-
-def _name_of(session: Session, device: DeviceId) -> str:
-    names = {one.id: one.name for one in session.wallet.devices()}
-    return names.get(device.hex(), device.hex()[:8])
