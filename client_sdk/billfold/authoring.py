@@ -16,6 +16,7 @@ from billfold_protocol.feed import FeedGraph
 from billfold_protocol.ids import DeviceId, EpochId, EpochKey, HolderId
 from billfold_protocol.key_hierarchy import WrapContext, commit_to, rotate_epoch, wrap_epoch_key
 from billfold_protocol.membership import (
+    Consent,
     Create,
     Cut,
     Home,
@@ -108,8 +109,12 @@ class Author:
         )
         return Authored(self._sign(listed), ((state.k + 1, member.device, wrapped),))
 
-    def revoke(self, target: Target) -> Authored:
+    def revoke(self, target: Target, consent: Consent | None = None) -> Authored:
         """Make the entry that removes devices, cuts their feeds and begins a new epoch.
+
+        Args:
+            target: whom it removes.
+            consent: of a second device, for a recovery member.
 
         Raises:
             NotFound: the target names nobody who is a member.
@@ -121,7 +126,8 @@ class Author:
         remaining = [member for device, member in state.members.items() if device not in gone]
         rotation, wraps = self._rotate(remaining)
         cut = self.graph.feeds_of(gone)
-        return Authored(self._sign(Revoke(target=target, cut=cut, rotation=rotation)), wraps)
+        revoke = Revoke(target=target, cut=cut, rotation=rotation, consent=consent)
+        return Authored(self._sign(revoke), wraps)
 
     def rotate(self) -> Authored:
         """Make the entry that begins a new epoch for the same members."""

@@ -10,6 +10,7 @@ Spec: 21-sync.md
 from collections.abc import Callable, Sequence
 
 from billfold.comparing import Comparison
+from billfold.consents import keep_checkpoint
 from billfold.cursor import CURSOR_KEY, encode_cursor
 from billfold.entrance import Entrance
 from billfold.events import Event, Synced, SyncProgress
@@ -214,6 +215,7 @@ class Conversation:
                 pass
 
     def _accepted(self, accepted: Accepted) -> None:
+        keep_checkpoint(self._line.replica, accepted)
         self._done_count, self._total_count = 0, accepted.entries_count
         self._line.replica.resend()
         self._comparison.accepted(accepted)

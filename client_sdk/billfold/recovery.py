@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 
 from billfold.authoring import Author, Authored
+from billfold.consents import consent_edit, consent_of_another
 from billfold.events import Warned
 from billfold.recovering import Recovered
 from billfold.recovery_kit import render_kit
@@ -33,14 +34,16 @@ from billfold.synchronizer import Synchronizer
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.errors import (
     BillfoldError,
+    InputError,
     LocalProtocolError,
     NotAuthorised,
+    NotFound,
     RecoveryRefused,
     TransportError,
     VerificationError,
 )
 from billfold_protocol.ids import DeviceId
-from billfold_protocol.membership import Kind, Link, Role, acceptance_parts
+from billfold_protocol.membership import Kind, Link, Role, Target, TargetKind, acceptance_parts
 from billfold_protocol.recovery import SEED_SIZE, RecoveryKeys, RecoveryKit
 
 SESSION_SIZE = 16
@@ -183,6 +186,36 @@ class Recovery:
         """
         self._replica.put_meta(SEEN_KEY, encode_seen(self._replica.state.k))
         await self._synchronizer.committed()
+
+    async def revoke(self, member: str | None = None) -> bool:
+        """Remove recovery words; True once they are gone, False until another device agrees.
+
+        It takes two devices that have both belonged to the wallet for seven days, as its server's
+        signed clock proves: each of them calls this, and the second one's call removes the words.
+
+        Args:
+            member: the id of the recovery member or the start of it; None if there is but one.
+
+        Raises:
+            NotFound: there are no such words.
+            InputError: there are several.
+            NotAuthorised: this device may not, or has not belonged for long enough.
+            TransportError: the wallet was closed before the server answered.
+        """
+        replica = self._replica
+        members = recovery_members(replica)
+        found = [one.device for one in members if one.device.hex().startswith(member or "")]
+        if not found:
+            raise NotFound("the wallet has no such recovery words")
+        if len(found) > 1:
+            raise InputError("the wallet has several recovery words; name them by their id")
+        target, device = Target(TargetKind.DEVICE, found[0]), found[0]
+        consent = consent_of_another(replica, device)
+        if consent is None:
+            await self._synchronizer.edit([consent_edit(replica, device)])
+            return False
+        await self._synchronizer.propose(lambda author: author.revoke(target, consent))
+        return True
 
     def hold_against(self, found: Recovered, *, is_complete: bool) -> None:
         """Warn if what came is older than what the recovery key's pin or kit knew.

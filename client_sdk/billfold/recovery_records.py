@@ -39,7 +39,7 @@ class PinSecrets:
 
 def record_edits(replica: Replica, keys: RecoveryKeys) -> list[FieldEdit]:
     """Return the edits that keep a recovery member's pin secrets in the wallet."""
-    record = _record_of(replica, keys.device_id)
+    record = record_of(replica, keys.device_id)
     proof = keys.prove_locator(replica.wallet_id)
     return [
         FieldEdit(record, "type", RECOVERY_TYPE),
@@ -51,7 +51,7 @@ def record_edits(replica: Replica, keys: RecoveryKeys) -> list[FieldEdit]:
 
 def pin_secrets(replica: Replica, device: DeviceId) -> PinSecrets | None:
     """Return a recovery member's pin secrets, or None while the wallet does not hold them."""
-    record = _record_of(replica, device)
+    record = record_of(replica, device)
     names = {"locator": 32, "proof": SIGNATURE_SIZE, "pin_key": 32}
     values: dict[str, bytes] = {}
     for name, size in names.items():
@@ -144,6 +144,7 @@ def encode_seen(k: int) -> bytes:
     return k.to_bytes(4, "big")
 
 
-def _record_of(replica: Replica, device: DeviceId) -> str:
+def record_of(replica: Replica, device: DeviceId) -> str:
+    """Return the id of the record about a recovery member."""
     key = natural_key_text((device.hex(),))
     return replica.document.natural_record_id(replica.wallet_id, RECOVERY_TYPE, key)

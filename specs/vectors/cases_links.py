@@ -87,6 +87,8 @@ def links_without_right(at: Wallet) -> Iterable[Case]:
     new_ben = make_device("new", "ben")
     words = at.link(story.BEN_PHONE, new_ben, role=Role.EDITOR, kind=Kind.RECOVERY)
     yield "link-recovery-by-editor", story.BEN_PHONE, words, "only an owner adds a recovery member"
+    words = at.link(_LAPTOP, eve, kind=Kind.RECOVERY, is_invite=True)
+    yield "invite-recovery", _LAPTOP, words, "a recovery member is of its sponsor's holder"
     for name, sponsor, device, role, is_invite, comment in (
         ("invite-by-editor", story.BEN_PHONE, eve, Role.VIEWER, True, "only an owner invites"),
         ("invite-own", _LAPTOP, new, Role.EDITOR, True, "the holder is a member: it is a link"),

@@ -6,6 +6,7 @@ Spec: 02-threat-model.md
 from tests.attacks.mutant import mutant
 
 STATE = "billfold_protocol.membership.state"
+RECOVERY = "billfold_protocol.recovery"
 CHANNEL = "billfold_protocol.linking.channel"
 
 _SIGNED = (
@@ -100,5 +101,35 @@ MUTANTS = (
         "billfold_protocol.key_hierarchy",
         ("if commit_to(opened) != epoch.commitment:", "if False:"),
         at="error unchanged",
+    ),
+    mutant(
+        "D19",
+        "a recovery key may have any size",
+        RECOVERY,
+        ("if len(seed) != SEED_SIZE:", "if False:"),
+    ),
+    mutant(
+        "D19",
+        "a recovery key may be a pattern",
+        RECOVERY,
+        ("if len(set(seed)) < SEED_VALUES_COUNT_MIN:", "if False:"),
+    ),
+    mutant(
+        "D20",
+        "nobody is told that the words were used",
+        "billfold.membership_news",
+        ("    if (use := use_of(entry, before)) is not None:", "    if use := None:"),
+    ),
+    mutant(
+        "D20",
+        "one device may remove the words",
+        STATE,
+        ("if consent is None and has_recovery and not is_own_end:", "if False:"),
+    ),
+    mutant(
+        "D20",
+        "two devices need not have belonged for long",
+        "billfold_protocol.membership.tenure",
+        ("later.time_s - earlier.time_s < TENURE_S", "False"),
     ),
 )

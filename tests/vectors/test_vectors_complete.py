@@ -20,7 +20,12 @@ MODULES_OF = {
     "sealing": ["crypto/sealing.py"],
     "wrapping": ["crypto/wrapping.py"],
     "passwords": ["crypto/passwords.py"],
-    "membership": ["membership/chain.py", "membership/entries.py", "membership/state.py"],
+    "membership": [
+        "membership/chain.py",
+        "membership/entries.py",
+        "membership/state.py",
+        "membership/tenure.py",
+    ],
     "key_hierarchy": ["key_hierarchy.py"],
     "envelope": ["envelope.py", "feed/entry.py"],
     "feeds": ["feed/graph.py"],

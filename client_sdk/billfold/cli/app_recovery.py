@@ -37,16 +37,20 @@ WordsFile = Annotated[
         "billfold recovery kit kit.html      # a page to print; delete the file afterwards",
         "billfold recovery shares            # three shares, any two of which do",
         "billfold recovery seen              # you know who used the words",
+        "billfold recovery revoke            # on two devices: the words are no good any more",
     ),
 )
 def recovery(
     front: Front,
     action: Annotated[
-        str, typer.Argument(metavar="[ACTION]", help="status, new, kit, shares or seen.")
+        str, typer.Argument(metavar="[ACTION]", help="status, new, kit, shares, seen or revoke.")
     ] = "status",
     file: Annotated[
         str | None,
-        typer.Argument(metavar="[FILE]", help="Where the kit goes; - is standard output."),
+        typer.Argument(
+            metavar="[FILE]",
+            help="Where the kit goes, - is standard output; or the id of words to revoke.",
+        ),
     ] = None,
     words_file: WordsFile = None,
     *,
@@ -59,13 +63,14 @@ def recovery(
     Words are typed, or read from a file or standard input; never given as arguments. With --json,
     `new` writes one line with the words (`recovery_words`), then reads them back from a line.
     """
-    if (file is not None) != (action == "kit"):
+    if (file is None) == (action == "kit") or (file and action not in {"kit", "revoke"}):
         raise InputError("`billfold recovery kit FILE` takes a file, and nothing else does")
     words = _words(front, action, words_file, is_blank=blank)
     if action == "new" and words is None:
         raise InputError("nothing was made")
     attachment = b"" if words is None else words.encode()
-    answer = front.perform("recovery", {"action": action}, attachment=attachment)
+    asked = {"action": action, "member": file if action == "revoke" else None}
+    answer = front.perform("recovery", asked, attachment=attachment)
     if action != "kit":
         return answer
     if file == "-":

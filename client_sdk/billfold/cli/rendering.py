@@ -179,6 +179,10 @@ def _show_recovery(result: JsonObject, terminal: Terminal) -> None:
             terminal.line("Any two of these three shares bring the wallet back; one tells nothing.")
             for share in result["shares"]:
                 terminal.line(f"  {share}")
+        case "recovery_revoked" if result["is_gone"]:
+            terminal.line("These recovery words are no good any more; `billfold recovery new`.")
+        case "recovery_revoked":
+            terminal.line("This device agrees. Run the same on another device of the wallet.")
         case "recovery_kit":
             terminal.line(f"The recovery kit is in {result['file']}.")
         case _:

@@ -38,6 +38,7 @@ class Domain(Enum):
 
     MEMBERSHIP_SIGNATURE = b"billfold/v1/sign/membership-entry"
     MEMBERSHIP_ACCEPTANCE = b"billfold/v1/sign/membership-acceptance"
+    MEMBERSHIP_CONSENT = b"billfold/v1/sign/membership-consent"
     ENTRY_SIGNATURE = b"billfold/v1/sign/feed-entry"
     CHECKPOINT_SIGNATURE = b"billfold/v1/sign/checkpoint"
     ACK_SIGNATURE = b"billfold/v1/sign/ack"

@@ -16,10 +16,16 @@ from billfold_protocol.membership.chain import (
     rotation_of,
     wrap_hash,
 )
-from billfold_protocol.membership.entries import acceptance_parts, membership_hash, sign_entry
+from billfold_protocol.membership.entries import (
+    acceptance_parts,
+    consent_parts,
+    membership_hash,
+    sign_entry,
+)
 from billfold_protocol.membership.merging import Branches, members_after
 from billfold_protocol.membership.records import (
     Close,
+    Consent,
     Create,
     Cut,
     DeviceKeys,
@@ -43,6 +49,7 @@ from billfold_protocol.membership.state import CutRecord, Epoch, Member, Members
 __all__ = [
     "Branches",
     "Close",
+    "Consent",
     "Create",
     "Cut",
     "CutRecord",
@@ -68,6 +75,7 @@ __all__ = [
     "Target",
     "TargetKind",
     "acceptance_parts",
+    "consent_parts",
     "divergence_of",
     "epoch_links",
     "listed_wraps",

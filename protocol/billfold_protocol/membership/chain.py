@@ -23,7 +23,9 @@ from billfold_protocol.ids import ChainHead, DeviceId, EpochId, WalletId
 from billfold_protocol.membership.entries import membership_hash, parse
 from billfold_protocol.membership.merging import Branches, merge_states
 from billfold_protocol.membership.records import (
+    Consent,
     DeviceKeys,
+    Home,
     Link,
     MembershipEntry,
     Merge,
@@ -32,6 +34,7 @@ from billfold_protocol.membership.records import (
     Rotation,
 )
 from billfold_protocol.membership.state import MembershipState, begin
+from billfold_protocol.membership.tenure import check_tenure
 
 
 class MembershipChain:
@@ -170,6 +173,8 @@ class MembershipChain:
             self._keys.update(branch.keys)
         else:
             state = self.state.apply(signed)
+            if isinstance(payload, Revoke) and payload.consent is not None:
+                self._require_tenure(signed.value.author, payload.consent)
         self._keys.update((device, member.keys) for device, member in state.members.items())
         self._states.append(state)
         self._entries.append(signed.value)
@@ -194,6 +199,18 @@ class MembershipChain:
         if not chain.holds(self.state):
             raise ChainFork("the membership entries leave out some that this device holds")
         return chain
+
+    def _require_tenure(self, author: DeviceId, consent: Consent) -> None:
+        """Check that the two devices who remove a recovery member have belonged for long."""
+        members = self.state.members
+        homes = [entry.payload for entry in self._entries if isinstance(entry.payload, Home)]
+        check_tenure(
+            consent,
+            since_k=max(members[device].since_k for device in (author, consent.device)),
+            wallet_id=self.wallet_id,
+            server_keys=tuple(dict.fromkeys(home.server.key for home in homes)),
+            holds=lambda k, head: self.look_up(k, head) is not None,
+        )
 
     def _until(self, length: int, *, depth: int) -> "MembershipChain":
         """Return the chain of the first entries, checked again."""

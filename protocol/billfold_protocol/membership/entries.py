@@ -16,6 +16,7 @@ from billfold_protocol.errors import Downgrade, LimitExceeded, Malformed
 from billfold_protocol.ids import (
     DeviceId,
     EntryId,
+    EpochId,
     FeedId,
     HolderId,
     MembershipHash,
@@ -26,6 +27,7 @@ from billfold_protocol.ids import (
 )
 from billfold_protocol.membership.records import (
     Close,
+    Consent,
     Create,
     Cut,
     DeviceKeys,
@@ -44,10 +46,14 @@ from billfold_protocol.membership.records import (
     Target,
     TargetKind,
 )
+from billfold_protocol.membership.tenure import CHECKPOINT_SIZE_MAX
 
 VERSION = 1
 
 Choice = TypeVar("Choice", bound=Enum)
+
+_REVOKE_PARTS_COUNT = 3
+"""And a consent, where there is one."""
 
 BACK_LINK_SIZE = 24 + 32 + 16
 """A nonce, a sealed epoch key and its tag."""
@@ -71,6 +77,11 @@ def acceptance_parts(wallet_id: WalletId, sponsor: DeviceId, link: Link) -> tupl
         ]
     )
     return wallet_id, sponsor, terms
+
+
+def consent_parts(wallet_id: WalletId, member: DeviceId, epoch: EpochId) -> tuple[bytes, ...]:
+    """Return what a device signs to have a recovery member removed while this epoch lasts."""
+    return wallet_id, member, epoch
 
 
 def sign_entry(
@@ -157,7 +168,9 @@ def _encode_payload(payload: Payload) -> tuple[str, list[object]]:
             ]
         case Revoke():
             target = [payload.target.kind.value, payload.target.id]
-            return "revoke", [target, _encode_cut(payload.cut), _encode_rotation(payload.rotation)]
+            consent = [] if payload.consent is None else [_encode_consent(payload.consent)]
+            parts = [target, _encode_cut(payload.cut), _encode_rotation(payload.rotation)]
+            return "revoke", [*parts, *consent]
         case Rotate():
             return "rotate", [_encode_rotation(payload.rotation)]
         case SetRole():
@@ -188,7 +201,9 @@ def _parse_payload(kind: str, payload: object) -> Payload:
         case "link" | "invite":
             return _parse_link(codec.as_array(payload, 7), is_invite=kind == "invite")
         case "revoke":
-            target, cut, rotation = codec.as_array(payload, 3)
+            parts = codec.as_array(payload)
+            consent = _parse_consent(parts.pop()) if len(parts) > _REVOKE_PARTS_COUNT else None
+            target, cut, rotation = codec.as_array(parts, _REVOKE_PARTS_COUNT)
             target_kind, target_id = codec.as_array(target, 2)
             return Revoke(
                 target=Target(
@@ -196,6 +211,7 @@ def _parse_payload(kind: str, payload: object) -> Payload:
                 ),
                 cut=_parse_cut(cut),
                 rotation=_parse_rotation(rotation),
+                consent=consent,
             )
         case "rotate":
             (rotation,) = codec.as_array(payload, 1)
@@ -295,6 +311,20 @@ def _parse_cut(value: object) -> Cut:
         cut[feed_id] = (codec.as_integer(seq), EntryId(codec.as_bytes(entry_id, 32)))
     codec.require_ascending(feeds, "the feeds of a cut")
     return cut
+
+
+def _encode_consent(consent: Consent) -> list[object]:
+    return [consent.device, consent.signature, consent.earlier, consent.later]
+
+
+def _parse_consent(value: object) -> Consent:
+    device, signature, earlier, later = codec.as_array(value, 4)
+    return Consent(
+        device=DeviceId(codec.as_bytes(device, 16)),
+        signature=codec.as_bytes(signature, signing.SIGNATURE_SIZE),
+        earlier=codec.as_bytes(earlier, size_max=CHECKPOINT_SIZE_MAX),
+        later=codec.as_bytes(later, size_max=CHECKPOINT_SIZE_MAX),
+    )
 
 
 def _encode_rotation(rotation: Rotation) -> list[object]:

@@ -152,12 +152,29 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """A second device's word that a recovery member be removed, and for how long both belong."""
+
+    device: DeviceId
+    signature: bytes
+    """64 bytes over `consent_parts`."""
+
+    earlier: bytes
+    """A server's signed checkpoint, at most 512 bytes, of when both were members already."""
+
+    later: bytes
+    """Likewise, of seven days later or more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revoke:
     """The removal of devices, with the cut of their feeds and a new epoch, in one record."""
 
     target: Target
     cut: Cut
     rotation: Rotation
+    consent: Consent | None = None
+    """With the removal of a recovery member by two devices, and nowhere else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

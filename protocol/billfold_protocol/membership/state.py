@@ -37,9 +37,10 @@ from billfold_protocol.ids import (
     MembershipHash,
     WalletId,
 )
-from billfold_protocol.membership.entries import acceptance_parts, membership_hash
+from billfold_protocol.membership.entries import acceptance_parts, consent_parts, membership_hash
 from billfold_protocol.membership.records import (
     Close,
+    Consent,
     Create,
     Cut,
     DeviceKeys,
@@ -56,6 +57,7 @@ from billfold_protocol.membership.records import (
     Target,
     TargetKind,
 )
+from billfold_protocol.membership.tenure import check_consent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +155,10 @@ class MembershipState:
                         found.add(device)
                 return frozenset(found & self.members.keys())
 
-    def check_revoke(self, device: DeviceId, target: Target) -> frozenset[DeviceId]:
-        """Return whom a revoke by this device would remove.
+    def check_revoke(
+        self, device: DeviceId, target: Target, consent: Consent | None = None
+    ) -> frozenset[DeviceId]:
+        """Return whom a revoke by this device, perhaps with another's consent, would remove.
 
         Raises:
             NotAuthorised: it may not remove them, or they are nobody.
@@ -164,15 +168,32 @@ class MembershipState:
             raise NotAuthorised("this device may not revoke")
         if not gone:
             raise NotAuthorised("the revoke names nobody who is a member")
-        if device in gone:
+        # Whoever holds the recovery words may end them.
+        is_own_end = author.kind is Kind.RECOVERY and gone == {device}
+        if device in gone and not is_own_end:
             raise NotAuthorised("a device may not revoke itself; another device does it")
         for member in (self.members[other] for other in gone):
             if author.role is not Role.OWNER and member.holder != author.holder:
                 raise NotAuthorised("only an owner may revoke another person's device")
-            if member.kind is Kind.RECOVERY:
-                raise NotAuthorised("a recovery member is not revocable by one device")
+        has_recovery = any(self.members[other].kind is Kind.RECOVERY for other in gone)
+        if consent is None and has_recovery and not is_own_end:
+            raise NotAuthorised("a recovery member is not revocable by one device")
+        if consent is not None:
+            self._check_consent(author, gone, consent)
         require_an_owner_left({d: m for d, m in self.members.items() if d not in gone})
         return gone
+
+    def _check_consent(self, author: Member, gone: frozenset[DeviceId], consent: Consent) -> None:
+        """Check that another device wants the same recovery member removed, in this epoch."""
+        named, other = [self.members[d] for d in gone], self.members.get(consent.device)
+        if other is None or other.device == author.device or {*gone} & {other.device}:
+            raise NotAuthorised("it takes two devices to remove a recovery member")
+        if {author.kind, other.kind} != {Kind.DEVICE} or [m.kind for m in named] != [Kind.RECOVERY]:
+            raise NotAuthorised("a consent is for two devices that remove one recovery member")
+        if other.role is not Role.OWNER and other.holder != named[0].holder:
+            raise NotAuthorised("only an owner may revoke another person's device")
+        parts = consent_parts(self.wallet_id, named[0].device, self.epoch.id)
+        check_consent(consent, other.keys.signing, *parts)
 
     def apply(self, signed: signing.Signed[MembershipEntry]) -> "MembershipState":
         """Return the state after an entry that has been checked against this one.
@@ -288,8 +309,8 @@ def _linked(state: MembershipState, author: Member, link: Link, k: int) -> dict[
         raise LimitExceeded("the wallet has as many members as it may have")
     if device in state.sponsors:
         raise NotAuthorised("this device has been a member before; a device is listed once")
-    if link.kind is Kind.RECOVERY and author.role is not Role.OWNER:
-        raise NotAuthorised("only an owner may add a recovery member")
+    if link.kind is Kind.RECOVERY and (author.role is not Role.OWNER or link.is_invite):
+        raise NotAuthorised("only an owner may add a recovery member, and as its own")
     if link.is_invite:
         _require_owner(author)
         if any(member.holder == link.holder for member in state.members.values()):
@@ -322,7 +343,7 @@ def _linked(state: MembershipState, author: Member, link: Link, k: int) -> dict[
 def _revoked(
     state: MembershipState, moved: MembershipState, author: Member, revoke: Revoke
 ) -> MembershipState:
-    gone = state.check_revoke(author.device, revoke.target)
+    gone = state.check_revoke(author.device, revoke.target, revoke.consent)
     members = {d: m for d, m in state.members.items() if d not in gone}
     moved = replace(
         moved,

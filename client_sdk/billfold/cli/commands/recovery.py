@@ -38,6 +38,9 @@ async def recovery(session: Session, arguments: Arguments) -> Answer:
         case "shares" if words is not None:
             shares = list(wallet.recovery.shares(words))
             return Answer(result={"event": "recovery_shares", "shares": shares})
+        case "revoke":
+            is_gone = await wallet.recovery.revoke(arguments.optional_text("member"))
+            return Answer(result={"event": "recovery_revoked", "is_gone": is_gone})
         case "seen":
             await wallet.recovery.acknowledge()
             return Answer(result=describe_recovery(session, wallet.recovery.status))
