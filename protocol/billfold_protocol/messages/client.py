@@ -236,7 +236,10 @@ def parse_client_message(data: bytes) -> ClientMessage:
     kind, rest = codec.as_integer(fields[0], maximum=255), fields[2:]
     if kind in {recovery.PUT_LOCATOR, recovery.LOCATE}:
         return recovery.parse_from_client(fields)
-    wallet_id = WalletId(codec.as_bytes(fields[1], 32))
+    return _parse_about_wallet(kind, WalletId(codec.as_bytes(fields[1], 32)), rest)
+
+
+def _parse_about_wallet(kind: int, wallet_id: WalletId, rest: list[object]) -> ClientMessage:
     match kind, rest:
         case 32, [device, client_nonce, k, head, cursor, vector, wish, proof]:
             return Subscribe(
