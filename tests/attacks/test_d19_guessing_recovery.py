@@ -37,7 +37,7 @@ def test_words_that_a_person_made_up_are_no_recovery_key(word: str) -> None:
                 seed_of(phrase)
             except RecoveryRefused:
                 continue
-            pytest.fail("a pattern was taken")
+            raise AssertionError(f"a pattern was taken: {phrase[:40]}")
     show(RecoveryRefused)
 
 

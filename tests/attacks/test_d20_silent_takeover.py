@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from billfold import RecoveryUsed, Wallet, recover_wallet
+from billfold import EventStream, RecoveryUsed, Wallet, recover_wallet
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.crypto.signing import SigningKey
 from billfold_protocol.errors import NotAuthorised
@@ -62,8 +62,7 @@ async def take_over(home: Household, log: LogKeeper) -> None:
         )
         home.wallets["thief"] = thief
         with named("error"):
-            async with asyncio.timeout(PATIENCE_S):
-                used = await anext(one async for one in events if isinstance(one, RecoveryUsed))
+            used = await told(events)
     phone = await home.reopen("phone")
     async with phone.edit() as edit:
         edit.add("login", title=CANARY)
@@ -95,6 +94,15 @@ async def take_over(home: Household, log: LogKeeper) -> None:
         for place in (stored, "\n".join(log.lines).encode()):
             assert words.encode() not in place
             assert CANARY.encode() not in place
+
+
+async def told(events: EventStream) -> RecoveryUsed:
+    """Return the first news that the words were used."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await anext(one async for one in events if isinstance(one, RecoveryUsed))
+    except TimeoutError as error:
+        raise AssertionError("nobody was told that the words were used") from error
 
 
 async def only_word_of(wallet: Wallet, home: Household, words: str) -> None:
