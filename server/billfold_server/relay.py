@@ -30,6 +30,8 @@ from billfold_protocol.messages import (
     OfferSnapshot,
     Push,
     Register,
+    RegisterPart,
+    Remind,
     SendBeacon,
     ServerState,
     SnapshotBytes,
@@ -168,6 +170,7 @@ class Relay:
 
     def disconnect(self, peer: Peer) -> None:
         """End a connection."""
+        self._intake.registrations.take(peer)
         for wallet_id in tuple(peer.subscriptions):
             self._delivery.end(peer, wallet_id)
 
@@ -192,6 +195,10 @@ class Relay:
                 self._subscribe(peer, message)
             case Register():
                 self._intake.register(peer, message)
+            case RegisterPart():
+                self._intake.registrations.add(peer, message)
+            case Remind():
+                self._intake.remind(peer, message)
             case Append():
                 self._intake.append(peer, message)
             case Push():
