@@ -5,6 +5,7 @@ Each function takes the chain as it is and returns the entry that may follow; no
 Spec: 13-membership.md
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,16 +15,25 @@ from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import NotFound
 from billfold_protocol.feed import FeedGraph
 from billfold_protocol.ids import DeviceId, EpochId, EpochKey, HolderId
-from billfold_protocol.key_hierarchy import WrapContext, commit_to, rotate_epoch, wrap_epoch_key
+from billfold_protocol.key_hierarchy import (
+    WrapContext,
+    commit_to,
+    rotate_epoch,
+    seal_back_link,
+    wrap_epoch_key,
+)
 from billfold_protocol.membership import (
     Consent,
     Create,
     Cut,
+    Divergence,
     Home,
     Link,
     Member,
     MembershipChain,
     MembershipEntry,
+    MembershipState,
+    Merge,
     Payload,
     Revoke,
     Role,
@@ -31,6 +41,7 @@ from billfold_protocol.membership import (
     Rotation,
     SetRole,
     Target,
+    members_after,
     sign_entry,
     wrap_hash,
 )
@@ -148,6 +159,35 @@ class Author:
             cut = self.graph.feeds_of([device])
         return Authored(self._sign(SetRole(device=device, role=role, cut=cut)))
 
+    def merge(self, divergence: Divergence, keys: Mapping[EpochId, EpochKey]) -> Authored:
+        """Make the entry that merges two branches, onto the main one.
+
+        Args:
+            divergence: the branches; the main one is the server's.
+            keys: the keys of both branches' newest epochs, by epoch.
+
+        Raises:
+            LimitExceeded: the other branch does not fit into an entry.
+        """
+        main, other = divergence.main.state, divergence.other.state
+        key = EpochKey(self.random(32))
+        rotation, wraps = rotate_epoch(
+            main,
+            recipients=members_after(divergence.branches).values(),
+            author=self.secrets.device_id,
+            previous_key=keys[main.epoch.id],
+            key=key,
+            nonce=self.random(24),
+        )
+        merge = Merge(
+            branch=divergence.carried,
+            rotation=rotation,
+            other_back_link=seal_back_link(key, other, keys[other.epoch.id], self.random(24)),
+            home=main.home,
+        )
+        raw = self._sign(merge, after=main)
+        return Authored(raw, tuple((main.k + 1, device, w) for device, w in wraps.items()))
+
     def _rotate(self, recipients: list[Member]) -> tuple[Rotation, Wraps]:
         state = self.chain.state
         rotation, wraps = rotate_epoch(
@@ -161,8 +201,8 @@ class Author:
         listed = tuple((state.k + 1, device, wrapped) for device, wrapped in wraps.items())
         return rotation, listed
 
-    def _sign(self, payload: Payload) -> bytes:
-        state = self.chain.state
+    def _sign(self, payload: Payload, *, after: MembershipState | None = None) -> bytes:
+        state = after or self.chain.state
         entry = MembershipEntry(
             k=state.k + 1,
             time_s=self.time_s,

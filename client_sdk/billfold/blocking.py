@@ -26,6 +26,7 @@ from billfold.household import Device
 from billfold.importers import read_import
 from billfold.importing import ImportResult, import_report
 from billfold.keyring import Unlock
+from billfold.other_history import OtherHistory
 from billfold.pairing import Confirm, ShowCode
 from billfold.reports import Change, Status, SyncReport
 from billfold.wallet import Wallet
@@ -271,6 +272,22 @@ class BlockingWallet:
             PairingFailed, TransportError: see `Wallet.link_device_by_words`.
         """
         return self._loop.run(self._wallet.link_device_by_words(show=show, confirm=confirm))
+
+    def other_history(self) -> OtherHistory | None:
+        """Return how the server's history of devices differs from ours; None if it is one.
+
+        Raises:
+            LocalProtocolError: the wallet is closed.
+        """
+        return self._call(lambda wallet: wallet.other_history())
+
+    def merge_histories(self) -> None:
+        """Agree that the server's history of devices and ours become one, at the next sync.
+
+        Raises:
+            LocalProtocolError, NotAuthorised: see `Wallet.merge_histories`.
+        """
+        self._loop.run(self._wallet.merge_histories())
 
     def revoke(self, device: str) -> Device:
         """Remove a device; it gets nothing new.

@@ -27,7 +27,6 @@ from billfold.line import Line
 from billfold.wrap_keeping import kept_wraps
 from billfold_protocol import codec
 from billfold_protocol.client_session import Accepted, Acked, StateShown
-from billfold_protocol.errors import ChainFork
 from billfold_protocol.feed import (
     Dep,
     Rejection,
@@ -84,11 +83,7 @@ class Comparison:
         return bool(self._offered)
 
     def accepted(self, accepted: Accepted) -> None:
-        """Take the checkpoint by which the subscription stands; compare numbers and chains.
-
-        Raises:
-            ChainFork: the server's chain is another one.
-        """
+        """Take the checkpoint by which the subscription stands."""
         checkpoint = accepted.checkpoint
         self._later = Later(
             checkpoint=checkpoint,
@@ -97,7 +92,6 @@ class Comparison:
             freshness=self._line.freshness,
         )
         self._judge(self._later)
-        self._compare_chains(checkpoint.k, checkpoint.head)
 
     def appended(self) -> bool:
         """Take note that a membership entry is durable; False if it is none that was offered."""
@@ -341,16 +335,10 @@ class Comparison:
             if not self._returning:
                 self._ask()
 
-    def _compare_chains(self, k: int, head: bytes) -> None:
+    def offer_members(self, k: int) -> None:
+        """Give the server the membership entries after index `k`, if it has lost any."""
         replica = self._line.replica
-        chain = replica.core.chain
-        if k >= len(chain):
-            return
-        if chain.state_at(k).head != head:
-            raise ChainFork(
-                "the server shows another history of the wallet's devices than this one knows"
-            )
-        missing = chain.raws[k + 1 :]
+        missing = replica.core.chain.raws[k + 1 :]
         if missing:
             self._accuser.chain_rollback()
             kept = read_checkpoint(replica, self._line.home.key)

@@ -9,6 +9,7 @@ Spec: 21-sync.md
 
 from collections.abc import Callable, Sequence
 
+from billfold.branching import Branching
 from billfold.comparing import Comparison
 from billfold.consents import keep_checkpoint
 from billfold.cursor import CURSOR_KEY, encode_cursor
@@ -95,6 +96,7 @@ class Conversation:
         self._entrance = Entrance(self._line, self._snapshots.wish)
         self._pushing = Pushing(self._line)
         self._comparison = Comparison(self._line)
+        self._branching = Branching(self._line)
         self._done_count = self._total_count = 0
         self._has_caught_up = False
         self._read_n = 0
@@ -113,7 +115,7 @@ class Conversation:
     @property
     def push_room(self) -> int | None:
         """How many bytes may be pushed now; None while the subscription is not live."""
-        return self._pushing.room
+        return None if self._branching.is_apart else self._pushing.room
 
     @property
     def is_refused(self) -> bool:
@@ -154,7 +156,7 @@ class Conversation:
 
     def propose(self) -> None:
         """Send the next membership entry, if one waits and the subscription is live."""
-        if not self.is_live or self._comparison.is_offering_members:
+        if not self.is_live or self._comparison.is_offering_members or self._branching.is_apart:
             return
         if (append := self._proposals.next()) is not None:
             self._line.send(append)
@@ -178,12 +180,19 @@ class Conversation:
             case Accepted():
                 self._accepted(event)
             case Members(k=k, entries=entries):
-                replica.receive_members(k, entries)
+                self._branching.members(k, entries)
+            case Wraps(wraps=wraps) if self._branching.is_apart:
+                self._branching.wraps(wraps)
             case Wraps(wraps=wraps):
                 replica.receive_wraps(wraps)
                 keep_wraps(replica, wraps)
+            case Entries() | HeardBeacon() if self._branching.is_apart:
+                # What was made on another branch means nothing here; it comes again.
+                pass
             case Entries():
                 self._entries(event)
+            case CaughtUp() if self._branching.is_apart:
+                self._branching.caught_up()
             case CaughtUp(n=n):
                 self._caught_up(n)
             case Acked(ack=ack):
@@ -199,7 +208,7 @@ class Conversation:
                     return
                 self._pushing.refused(rejection)
             case ChainGrew():
-                if not self._comparison.appended():
+                if not (self._branching.appended() or self._comparison.appended()):
                     self._proposals.appended()
             case Registered():
                 self._entrance.subscribe()
@@ -221,6 +230,8 @@ class Conversation:
         self._done_count, self._total_count = 0, accepted.entries_count
         self._line.replica.resend()
         self._comparison.accepted(accepted)
+        if not self._branching.accepted(accepted.checkpoint):
+            self._comparison.offer_members(accepted.checkpoint.k)
 
     def _entries(self, message: Entries) -> None:
         replica = self._line.replica

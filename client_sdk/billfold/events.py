@@ -35,7 +35,8 @@ class DeviceRemoved:
     """A device was revoked; it gets nothing new."""
 
     device: DeviceId
-    by: DeviceId
+    by: DeviceId | None
+    """Who did it; None where two histories were merged."""
 
 
 @dataclass(frozen=True, slots=True)

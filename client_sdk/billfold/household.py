@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from billfold.beacons import last_heard_s
 from billfold.document import FieldEdit
 from billfold.editing import natural_key_text
+from billfold.other_history import OtherHistory, agree_to_merge, read_other_history
 from billfold.pairing import Confirm, ShowCode, Sponsor
 from billfold.replica import Replica
 from billfold.synchronizer import Synchronizer
 from billfold.transport import Transport
-from billfold_protocol.errors import InputError, LocalProtocolError, NotFound
+from billfold_protocol.errors import InputError, LocalProtocolError, NotAuthorised, NotFound
 from billfold_protocol.feed import vector_hash
 from billfold_protocol.ids import DeviceId, FeedId
 from billfold_protocol.linking import Hello, LinkResponder, Welcome
@@ -157,6 +158,26 @@ class Household:
         """
         self._require_home()
         await self._synchronizer.propose(lambda author: author.rotate())
+
+    def other_history(self) -> OtherHistory | None:
+        """Return how the server's history of devices differs from ours, if it does."""
+        return read_other_history(self._replica)
+
+    async def merge(self) -> None:
+        """Agree to merge the server's history of devices with ours.
+
+        Raises:
+            LocalProtocolError: there is one history only.
+            NotAuthorised: this device may not merge them.
+        """
+        history = self.other_history()
+        if history is not None and not history.may_merge:
+            raise NotAuthorised(
+                "only an owner of the wallet on both histories may merge them; "
+                "do it on another device"
+            )
+        agree_to_merge(self._replica)
+        await self._synchronizer.committed()
 
     @property
     def _replica(self) -> Replica:

@@ -17,6 +17,19 @@ from billfold_protocol.membership import (
 )
 
 
+def changes_between(
+    before: MembershipState, after: MembershipState, this_device: DeviceId
+) -> Iterator[Event]:
+    """Yield who came and who went between two states, when many entries came at once."""
+    for device in after.members.keys() - before.members.keys():
+        yield DeviceAdded(device=device, sponsor=after.sponsors[device])
+    for device in before.members.keys() - after.members.keys():
+        if device == this_device:
+            yield ThisDeviceRemoved()
+        else:
+            yield DeviceRemoved(device=device, by=None)
+
+
 def news_of(
     entry: MembershipEntry,
     before: MembershipState,

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from billfold.document import Conflict, HistoryItem, RecordView
 from billfold.editing import natural_key_text
 from billfold.household import Device, Household
+from billfold.other_history import OtherHistory
 from billfold.replica import Replica
 from billfold_protocol.errors import NotFound
 from billfold_protocol.ids import FeedId, WalletId
@@ -66,6 +67,13 @@ class WalletReading(ABC):
         """
         self._require_record(record)
         return self._replica.document.history(record, field)
+
+    def other_history(self) -> OtherHistory | None:
+        """Return how the server's history of devices differs from ours; None if it is one.
+
+        Histories that nobody contests are merged by themselves.
+        """
+        return self._household.other_history()
 
     def device_of(self, actor: bytes) -> Device | None:
         """Return the device that wrote a value or a history item, by its `actor`."""

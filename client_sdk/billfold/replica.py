@@ -8,7 +8,7 @@ told. Between two calls it is consistent; the caller commits the journal's write
 Spec: 21-sync.md
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from billfold.authoring import Author, Authored
 from billfold.core import cloned_error
@@ -22,6 +22,7 @@ from billfold.outbox import Outbox
 from billfold.snapshots import Keeper
 from billfold.store import (
     AppendChanges,
+    CutMembers,
     DeleteMeta,
     PutMember,
     PutMeta,
@@ -40,11 +41,14 @@ from billfold_protocol.feed import Dep, Vector
 from billfold_protocol.ids import (
     DeviceId,
     EntryId,
+    EpochId,
+    EpochKey,
     WalletId,
 )
 from billfold_protocol.key_hierarchy import open_wrap
 from billfold_protocol.membership import (
     Home,
+    MembershipChain,
     MembershipState,
     Target,
 )
@@ -269,6 +273,27 @@ class Replica:
         finally:
             if grew:
                 self._chain_grew()
+
+    def replace_chain(self, chain: MembershipChain, keys: Mapping[EpochId, EpochKey]) -> None:
+        """Go on with a chain that holds this one's newest entry on a branch that it merged.
+
+        Args:
+            chain: the new chain.
+            keys: keys of epochs on the other branch.
+
+        Raises:
+            ChainFork: it leaves out what this device holds.
+        """
+        core = self.core
+        held = list(core.chain.raws)
+        core.chain.become(chain)
+        pairs = zip(held, chain.raws, strict=False)
+        same = next((k for k, (a, b) in enumerate(pairs) if a[64:] != b[64:]), len(held))
+        core.write(CutMembers(same))
+        core.write(*(PutMember(k, raw) for k, raw in enumerate(chain.raws) if k >= same))
+        for epoch, key in keys.items():
+            core.keep_key(epoch, key)
+        self._chain_grew()
 
     def receive_wraps(self, wraps: Sequence[tuple[int, DeviceId, bytes]]) -> None:
         """Take wrapped epoch keys; one that does not open is a warning, not an end."""

@@ -295,6 +295,17 @@ class Wallet(LockableWallet):
         """
         return await self._household.revoke(device)
 
+    async def merge_histories(self) -> None:
+        """Agree that the server's history of devices and ours become one, at the next sync.
+
+        What either took away is then gone; see `other_history` for who that is.
+
+        Raises:
+            LocalProtocolError: there is one history only.
+            NotAuthorised: this device is no owner on both.
+        """
+        await self._household.merge()
+
     async def rotate(self) -> None:
         """Begin a new epoch for the same devices.
 

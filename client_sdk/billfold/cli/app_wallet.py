@@ -181,6 +181,17 @@ def revoke(
     return front.perform("revoke", _with_deadline({"device": device}, deadline))
 
 
+@command(app, "merge", examples=("billfold merge", "billfold merge --yes"))
+def merge(
+    front: Front,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    deadline: Deadline = None,
+) -> Answer:
+    """Make one history of devices of this one's and the server's, after showing both."""
+    return front.perform("merge", _with_deadline({"yes": yes}, deadline))
+
+
 @command(
     app,
     "sync",

@@ -125,6 +125,13 @@ def _show_devices(result: JsonObject, terminal: Terminal) -> None:
     terminal.table(["id", "name", "role", "last heard"], rows)
 
 
+def _show_merged(result: JsonObject, terminal: Terminal) -> None:
+    if result["event"] == "merged":
+        terminal.line("The two histories of this wallet's devices are one now.")
+    else:
+        terminal.line("There is one history of this wallet's devices, nothing to merge.")
+
+
 def _show_revoked(result: JsonObject, terminal: Terminal) -> None:
     terminal.line(f"{result['name']} is revoked and gets nothing new.")
     counts = ", ".join(f"{count} {name}" for name, count in result["could_read"].items())
@@ -328,6 +335,7 @@ _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "lock": _show_lock,
     "ls": _show_records,
     "passphrase": _show_passphrase,
+    "merge": _show_merged,
     "proofs": _show_proofs,
     "recover": _show_recovered,
     "recovery": _show_recovery,

@@ -28,10 +28,14 @@ def describe_event(event: JsonObject) -> str:
             return f"A device was linked by {event['by']}."
         case "recovery_used":
             return use_text(event)
+        case "device_removed" if event["by"] is None:
+            return f"{event['device']} was revoked in a history that was merged with this one."
         case "device_removed":
             return f"{event['by']} revoked {event['device']}."
         case "this_device_removed":
             return "This device was revoked: it keeps what it holds and gets nothing new."
+        case "other_history":
+            return _describe_other_history(event)
         case "synced":
             return "In step with the server."
         case "online":
@@ -80,6 +84,18 @@ def time_text(time_ms: int | None) -> str:
         return datetime.fromtimestamp(time_ms / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
     except (OverflowError, OSError, ValueError):
         return ""
+
+
+def _describe_other_history(event: JsonObject) -> str:
+    parts = [
+        f"{verb} {', '.join(event[name])}"
+        for name, verb in (("added", "lists"), ("removed", "removed"))
+        if event[name]
+    ]
+    text = f"The server's history of this wallet's devices {' and '.join(parts) or 'differs'}."
+    if event["contested"]:
+        text += f" Removed on one side and active on the other: {', '.join(event['contested'])}."
+    return text
 
 
 def _describe_change(event: Mapping[str, Any]) -> str:

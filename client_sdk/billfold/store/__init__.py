@@ -5,6 +5,7 @@ Spec: 40-wallet-document.md
 
 from billfold.store.interface import (
     AppendChanges,
+    CutMembers,
     DeleteMeta,
     DropEntry,
     DropPending,
@@ -32,6 +33,7 @@ from billfold.store.sqlcipher import SqlCipherStore
 
 __all__ = [
     "AppendChanges",
+    "CutMembers",
     "DeleteMeta",
     "DropEntry",
     "DropPending",

@@ -94,6 +94,13 @@ class PutMember:
 
 
 @dataclass(frozen=True, slots=True)
+class CutMembers:
+    """Drop the membership entries from an index on; others follow, of a chain that was merged."""
+
+    k: int
+
+
+@dataclass(frozen=True, slots=True)
 class PutEpochKey:
     """Keep the key of an epoch."""
 
@@ -183,7 +190,9 @@ class DropQuarantined:
     hash: bytes
 
 
-ReplicaWrite = PutMeta | DeleteMeta | PutMember | PutEpochKey | PutQuarantined | DropQuarantined
+ReplicaWrite = (
+    PutMeta | DeleteMeta | PutMember | CutMembers | PutEpochKey | PutQuarantined | DropQuarantined
+)
 EntryWrite = PutEntry | MarkAcked | SetStatus | DropEntry
 DocumentWrite = PutPending | DropPending | AppendChanges | ReplaceDocument
 
@@ -202,7 +211,7 @@ def check_numbers(writes: Sequence[Write]) -> None:
     """
     for write in writes:
         match write:
-            case PutMember(k, _):
+            case PutMember(k, _) | CutMembers(k):
                 number = k
             case PutEntry(entry):
                 number = entry.seq

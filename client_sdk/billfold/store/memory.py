@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from billfold.store.interface import (
     AppendChanges,
+    CutMembers,
     DeleteMeta,
     DocumentWrite,
     DropEntry,
@@ -203,6 +204,9 @@ def _apply(tables: _Tables, write: Write) -> None:
             tables.meta.pop(key, None)
         case PutMember(k, raw):
             tables.members[k] = raw
+        case CutMembers(k):
+            for index in [index for index in tables.members if index >= k]:
+                del tables.members[index]
         case PutEpochKey(epoch, epoch_key):
             tables.epoch_keys[epoch] = epoch_key
         case PutQuarantined():
@@ -270,7 +274,7 @@ def _write_size(write: Write) -> int:
             size = len(edit.change) + len(edit.intents)
         case AppendChanges(changes):
             size = sum(map(len, changes))
-        case DeleteMeta() | MarkAcked() | SetStatus() | DropEntry():
+        case DeleteMeta() | CutMembers() | MarkAcked() | SetStatus() | DropEntry():
             size = 0
         case DropPending() | DropQuarantined():
             size = 0

@@ -6,6 +6,7 @@ Spec: 40-wallet-document.md
 from billfold.store.encrypted_file import Connection
 from billfold.store.interface import (
     AppendChanges,
+    CutMembers,
     DeleteMeta,
     DocumentWrite,
     DropEntry,
@@ -48,6 +49,8 @@ def execute_write(connection: Connection, write: Write) -> None:
             execute("DELETE FROM meta WHERE key = ?", (key,))
         case PutMember(k, raw):
             execute("INSERT OR REPLACE INTO member (k, raw) VALUES (?, ?)", (k, raw))
+        case CutMembers(k):
+            execute("DELETE FROM member WHERE k >= ?", (k,))
         case PutEpochKey(epoch, epoch_key):
             statement = "INSERT OR REPLACE INTO epoch_key (epoch, key) VALUES (?, ?)"
             execute(statement, (epoch, epoch_key))

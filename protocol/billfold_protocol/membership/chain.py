@@ -200,6 +200,17 @@ class MembershipChain:
             raise ChainFork("the membership entries leave out some that this device holds")
         return chain
 
+    def become(self, chain: "MembershipChain") -> None:
+        """Go on as another chain of the wallet, one that holds this one's newest entry.
+
+        Raises:
+            ChainFork: it does not.
+        """
+        if chain.wallet_id != self.wallet_id or not chain.holds(self.state):
+            raise ChainFork("the membership entries leave out some that this device holds")
+        # Whoever holds this object goes on with the new chain.
+        vars(self).update(vars(chain))
+
     def _require_tenure(self, author: DeviceId, consent: Consent) -> None:
         """Check that the two devices who remove a recovery member have belonged for long."""
         members = self.state.members

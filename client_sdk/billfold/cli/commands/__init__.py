@@ -44,6 +44,7 @@ COMMANDS: dict[str, Command] = {
     "rename-device": devices.rename_device,
     "resolve": versions.resolve,
     "restore": records.restore,
+    "merge": devices.merge,
     "revoke": devices.revoke,
     "rm": records.rm,
     "set": records.set_fields,

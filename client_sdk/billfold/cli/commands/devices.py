@@ -15,7 +15,7 @@ from billfold.exporting import INTERNAL_TYPES
 from billfold.household import Device
 from billfold.model import CREDENTIAL
 from billfold.wallet import Wallet
-from billfold_protocol.errors import TransportError
+from billfold_protocol.errors import InputError, TransportError
 from billfold_protocol.linking import Hello
 
 ONLINE_DEADLINE_S = 30.0
@@ -119,6 +119,38 @@ def describe_revoked(wallet: Wallet, device: Device) -> JsonObject:
         "could_read": dict(sorted(Counter(view.type or "" for view in read).items())),
         "credentials": [summarise(view) for view in read if view.type == CREDENTIAL],
     }
+
+
+async def merge(session: Session, arguments: Arguments) -> Answer:
+    """Show how the server's history of devices differs from ours, and merge them if agreed.
+
+    Raises:
+        LocalProtocolError: there is one history only.
+        NotAuthorised: this device is no owner on both.
+        TransportError: the server did not take the merge in time.
+    """
+    wallet = session.wallet
+    deadline_s = arguments.seconds("deadline_s", default=ONLINE_DEADLINE_S)
+    await wallet.sync(deadline_s=deadline_s)
+    history = wallet.other_history()
+    if history is None:
+        return Answer(result={"event": "one_history", "devices": len(wallet.devices())})
+    names = {device.id: device.name for device in wallet.devices()}
+    shown: JsonObject = {
+        "event": "other_history",
+        "added": [names.get(one.hex(), one.hex()[:8]) for one in history.added],
+        "removed": [names.get(one.hex(), one.hex()[:8]) for one in history.removed],
+        "contested": [names.get(one.hex(), one.hex()[:8]) for one in history.contested],
+    }
+    await session.tell(shown)
+    text = "Merge them? Who was removed on either side stays removed."
+    if not (arguments.flag("yes") or await session.ask({"text": text})):
+        raise InputError("nothing was merged")
+    await wallet.merge_histories()
+    report = await wallet.sync(deadline_s=deadline_s)
+    if wallet.other_history() is not None:
+        raise report.reason or TransportError("the server did not answer; try again")
+    return Answer(result={"event": "merged", "devices": len(wallet.devices())})
 
 
 def describe_device(device: Device) -> JsonObject:

@@ -79,7 +79,7 @@ def _describe_event(session: Session, event: Event, *, show_secrets: bool) -> li
                 {
                     "event": "device_removed",
                     "device": name_of(session, device),
-                    "by": name_of(session, by),
+                    "by": None if by is None else name_of(session, by),
                 }
             ]
         case RecoveryUsed():
