@@ -40,12 +40,15 @@ from billfold_protocol.messages import (
     Ended,
     Entries,
     HeardBeacon,
+    Judge,
     Judged,
     Members,
+    OfferSnapshot,
     Registered,
     SnapshotBytes,
     SnapshotHeld,
     SnapshotWanted,
+    WantSnapshot,
     Wraps,
 )
 
@@ -140,6 +143,8 @@ class Conversation:
                     self._pushing.push(entries)
                 case SubscribeDue():
                     self._entrance.subscribe()
+                case OfferSnapshot() | Judge() | WantSnapshot():
+                    self._snapshots.send(send)
                 case _:
                     self._line.send(send)
 

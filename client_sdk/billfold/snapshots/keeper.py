@@ -7,6 +7,7 @@ Spec: 16-snapshots.md
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from billfold.core import Core
@@ -23,10 +24,12 @@ from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.errors import (
     BillfoldError,
+    Equivocation,
     LimitExceeded,
     SnapshotMismatch,
     UnknownEpoch,
 )
+from billfold_protocol.feed import Dep
 from billfold_protocol.ids import DeviceId, SnapshotId, short
 from billfold_protocol.messages import Judge, OfferSnapshot, WantSnapshot, Wish
 from billfold_protocol.snapshot import (
@@ -36,6 +39,7 @@ from billfold_protocol.snapshot import (
     is_endorsed,
     judges_of,
     was_alone,
+    was_endorsed,
 )
 from billfold_protocol.snapshot_sealing import open_snapshot, seal_snapshot
 
@@ -106,6 +110,8 @@ class Keeper:
         self.known[known.snapshot.id] = known
         if known.entries_count > newest:
             self._tail = None
+        if known.is_resting:
+            self._acknowledge(known.snapshot)
 
     def forget(self, snapshot_id: SnapshotId) -> None:
         """Take note that the server holds a snapshot no more."""
@@ -114,10 +120,12 @@ class Keeper:
     def is_acceptable(self, known: KnownSnapshot) -> bool:
         """Whether this device may begin with a snapshot: somebody stands by it, or nobody could."""
         core, snapshot = self._core, known.snapshot
+        # What is pruned on one cannot be had otherwise, though its endorser may have left.
+        is_vouched = was_endorsed if known.is_resting else is_endorsed
         return (
             snapshot.id not in self.declined
             and (
-                is_endorsed(snapshot, known.endorsements.keys(), core.chain)
+                is_vouched(snapshot, known.endorsements.keys(), core.chain)
                 or was_alone(snapshot, core.chain)
             )
             and not self._is_behind(snapshot)
@@ -282,6 +290,19 @@ class Keeper:
         )
         named.__cause__ = error
         self._core.tell(Warned(named))
+
+    def _acknowledge(self, snapshot: Snapshot) -> None:
+        """Take own entries as acknowledged that were pruned before the ack had come.
+
+        The id of the last one covered names all that come before it in the feed.
+        """
+        core = self._core
+        covered = snapshot.covered.get(core.feed)
+        if covered is None or core.graph.vector.get(core.feed, (-1, b""))[0] < covered.seq:
+            return
+        with suppress(Equivocation):
+            if core.graph.find(Dep(core.feed, covered.seq, covered.id)) is not None:
+                self._outbox.covered(covered.seq)
 
     @property
     def _pending_changes(self) -> tuple[bytes, ...]:

@@ -69,7 +69,7 @@ class FeedGraph:
             StoreDamaged: it does not continue what was taken back of its feed.
         """
         nodes = self._nodes(dep.feed)
-        if dep.seq < len(nodes) and nodes[dep.seq].dep.seq > dep.seq:
+        if dep.seq < len(nodes) and nodes[dep.seq].dep.seq >= dep.seq:
             return
         if dep.seq != len(nodes):
             raise StoreDamaged("an entry is missing from a stored feed")
