@@ -91,7 +91,7 @@ def load_core(
             merge_kinds=merge_kinds,
         ),
         quarantined={item.hash for item in quarantined if parse_set_aside(item) is None},
-        base=read_base(state.meta.get(BASE_KEY), wallet_id),
+        base=read_base(state.meta.get(BASE_KEY), wallet_id)[0],
         now_ms=now_ms,
         random=random,
     )
@@ -103,6 +103,9 @@ def _restore_graph(core: Core, state: WalletState, *, is_elsewhere: bool) -> Loa
     unopened: list[Verified[Entry]] = []
     excluded: list[bytes] = []
     base = {} if core.base is None else base_heads(core.base)
+    openings = read_base(state.meta.get(BASE_KEY), core.wallet_id)[1]
+    core.succession.adopt(openings)
+    core.own_feeds.update(feed for feed, one in openings if one.device == core.device_id)
     core.graph.adopt(base)
     owners: dict[FeedId, DeviceId] = {feed: head.device for feed, head in base.items()}
     for row in core.store.entry_index():

@@ -306,7 +306,9 @@ class Keeper:
 
     @property
     def _pending_changes(self) -> tuple[bytes, ...]:
-        """The changes that no entry carries yet."""
+        """The changes in the document that no entry carries yet."""
+        if self._core.is_reader:
+            return ()
         return tuple(pending.change for pending in self._outbox.pending)
 
     def _is_behind(self, snapshot: Snapshot) -> bool:
