@@ -48,6 +48,11 @@ FIELDS = ("alpha", "beta", "gamma")
 TEXTS = ("", "one", "one two", "three\ntwo", "ö" * 20, "two")
 
 
+def hurry(device: SimulatedDevice, units_min: int) -> None:
+    """Let a device make snapshots after so many entries already."""
+    device.tail_units_min = device.replica.snapshots.tail_units_min = units_min
+
+
 class World:
     """One wallet's devices and its server, from one seed."""
 
@@ -313,7 +318,7 @@ class World:
             # Clocks are years off: time decides nothing.
             skew_s=self.random.choice((0.0, 0.0, -1e9, 1e9, 3600.0)),
         )
-        device.hurry(self._units_min)
+        hurry(device, self._units_min)
         self.devices.append(device)
 
     def _remaining(self) -> list[SimulatedDevice]:

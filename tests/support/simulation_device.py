@@ -116,10 +116,6 @@ class SimulatedDevice:
     def __repr__(self) -> str:
         return f"<{self.name}>"
 
-    def hurry(self, units_min: int) -> None:
-        """Make snapshots after so many entries already."""
-        self.tail_units_min = self.replica.snapshots.tail_units_min = units_min
-
     def edit(self, edits: Sequence[Edit]) -> None:
         """Make one change, if this device can."""
         if not self.is_up:

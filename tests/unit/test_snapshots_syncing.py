@@ -10,6 +10,7 @@ from billfold_protocol.errors import SnapshotMismatch
 from billfold_protocol.membership import Role
 from billfold_protocol.snapshot_sealing import SnapshotContent
 from billfold_server.store import SnapshotStanding
+from tests.support.simulation import hurry
 from tests.support.snapshot_scene import UNITS_MIN, SnapshotScene
 
 
@@ -74,6 +75,10 @@ async def test_what_an_endorsed_snapshot_covers_is_pruned_after_its_grace_and_no
     assert scene.complaints == []
 
 
+def standings(scene: SnapshotScene) -> list[SnapshotStanding]:
+    return [held.standing for held in scene.held]
+
+
 def without(core: Core, change_hash: bytes) -> SnapshotContent:
     """Return what a lying member would put into its snapshot: everything but one change."""
     honest = content_of(core)
@@ -90,7 +95,7 @@ async def test_a_snapshot_that_omits_one_change_destroys_nothing(
     phone = scene.join()
     liar = scene.devices[0]
     for device in scene.devices:
-        device.hurry(10_000)
+        hurry(device, 10_000)
     scene.edit(0, UNITS_MIN + 1)
     scene.edit(1, 1)
     *_, (omitted, _) = phone.replica.document.changes()
@@ -99,7 +104,7 @@ async def test_a_snapshot_that_omits_one_change_destroys_nothing(
         "content_of",
         lambda core: without(core, omitted) if core.device_id == liar.device_id else None,
     )
-    liar.hurry(1)
+    hurry(liar, 1)
     liar.drop()
     scene.settle()
     assert scene.wallet.shelf.durable == []
@@ -147,12 +152,11 @@ async def test_a_new_device_does_not_begin_with_a_snapshot_that_nobody_endorses(
     phone = scene.join()
     phone.go_offline()
     scene.edit(0, UNITS_MIN + 1)
-    assert scene.held[0].standing is SnapshotStanding.OFFERED
+    assert standings(scene) == [SnapshotStanding.OFFERED]
     tablet = scene.join()
     assert tablet.replica.core.base is None
     assert tablet.replica.state_hash() == scene.devices[0].replica.state_hash()
-    assert scene.held[0].standing is SnapshotStanding.ACCEPTED
-    scene.settle()
+    assert standings(scene) == [SnapshotStanding.ACCEPTED]
     watch = scene.join()
     assert watch.replica.core.base is not None
     assert scene.complaints == []
