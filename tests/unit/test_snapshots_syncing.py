@@ -37,6 +37,7 @@ async def test_a_new_device_begins_with_a_snapshot_and_takes_the_tail() -> None:
     scene.assert_equal()
     held_here = len(phone.replica.core.store.entry_index())
     assert held_here == 3
+    assert scene.held[0].endorsements == {}
     scene.edit(1, 2)
     scene.edit(0, 2)
     scene.assert_equal()

@@ -152,6 +152,7 @@ class Keeper:
                 or core.device_id not in judges_of(snapshot.author, core.chain, core.chain.state)
                 or is_endorsed(snapshot, known.endorsements.keys(), core.chain)
                 or self._is_behind(snapshot)
+                or self._is_taken_on_trust(snapshot)
             ):
                 continue
             try:
@@ -310,6 +311,14 @@ class Keeper:
         if self._core.is_reader:
             return ()
         return tuple(pending.change for pending in self._outbox.pending)
+
+    def _is_taken_on_trust(self, snapshot: Snapshot) -> bool:
+        """Whether this device has what a snapshot covers from another snapshot only."""
+        base = self._core.base
+        return base is not None and all(
+            feed in base.covered and base.covered[feed].seq >= one.seq
+            for feed, one in snapshot.covered.items()
+        )
 
     def _is_behind(self, snapshot: Snapshot) -> bool:
         """Whether this replica's own base covers something that a snapshot does not."""
