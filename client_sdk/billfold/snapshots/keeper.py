@@ -207,10 +207,25 @@ class Keeper:
         if is_live and self._is_due():
             self._make()
 
-    def make_now(self) -> bool:
-        """Make a snapshot with the next `prepare` though it is not due; False if none can be."""
-        self._units_min = -1
-        return self._may_make()
+    @property
+    def is_current(self) -> bool:
+        """Whether the server holds a snapshot of all that is here, with which others may begin."""
+        count = self._entries_count
+        return any(
+            known.entries_count == count and self.is_acceptable(known)
+            for known in self.known.values()
+        )
+
+    def make_now(self) -> None:
+        """Make a snapshot with the next `prepare` though it is not due, unless there is one."""
+        count = self._entries_count
+        if all(known.entries_count != count for known in self.known.values()):
+            self._units_min = -1
+
+    @property
+    def _entries_count(self) -> int:
+        """How many entries count here."""
+        return sum(dep.seq + 1 for dep in self._core.graph.counted_heads)
 
     def adopt(self, known: KnownSnapshot, ciphertext: bytes) -> None:
         """Begin with a snapshot, or go on with it; ask for another if it is not what it says."""
