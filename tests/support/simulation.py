@@ -50,7 +50,7 @@ TEXTS = ("", "one", "one two", "three\ntwo", "ö" * 20, "two")
 
 def hurry(device: SimulatedDevice, units_min: int) -> None:
     """Let a device make snapshots after so many entries already."""
-    device.tail_units_min = device.replica.snapshots.tail_units_min = units_min
+    device.tail_units_min = device.replica.snapshots.pace.units_min = units_min
 
 
 class World:
