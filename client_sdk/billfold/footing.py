@@ -92,7 +92,8 @@ class Footing:
         lost = core.graph.cut_off()
         if not lost and (self._is_set_back or self._outbox.pending_count == 0):
             return
-        core.document = rebuild_document(core, lost, self._merge_kinds)
+        pending = [one.change for one in self._outbox.pending]
+        core.document = rebuild_document(core, lost, self._merge_kinds, pending=pending)
         core.write(ReplaceDocument(core.document.save()))
         self._is_set_back = True
         core.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))

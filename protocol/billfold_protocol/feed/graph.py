@@ -76,13 +76,13 @@ class FeedGraph:
         nodes.append(Node(dep, device, Standing.COUNTED, None))
 
     def adopt(self, base: Mapping[FeedId, BaseHead]) -> Outcome:
-        """Stand on a snapshot: what it covers counts, is not held here, and others build on it."""
+        """Stand on a snapshot: what it covers counts for good, and others build on it."""
         outcome = Outcome()
         for feed, (seq, id_, device) in base.items():
             nodes = self._nodes(feed)
             if len(nodes) <= seq:
                 head = Dep(feed, seq, id_)
-                nodes[:] = [Node(head, device, Standing.COUNTED, (0, ()))] * (seq + 1)
+                nodes[:] = [Node(head, device, Standing.COUNTED, (1 << 30, ()))] * (seq + 1)
         for awaited in self._waiting.awaited:
             if isinstance(awaited, Dep) and self.find(awaited) is not None:
                 self._settle(self._waiting.take(awaited), outcome)
