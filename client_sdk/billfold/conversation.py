@@ -44,14 +44,17 @@ from billfold_protocol.messages import (
     Ended,
     Entries,
     HeardBeacon,
+    Judge,
     Judged,
     Located,
     LocatorKept,
     Members,
+    OfferSnapshot,
     Registered,
     SnapshotBytes,
     SnapshotHeld,
     SnapshotWanted,
+    WantSnapshot,
     Wraps,
 )
 
@@ -151,6 +154,8 @@ class Conversation:
                     self._pushing.push(entries)
                 case SubscribeDue():
                     self._entrance.subscribe()
+                case OfferSnapshot() | Judge() | WantSnapshot():
+                    self._snapshots.send(send)
                 case _:
                     self._line.send(send)
 

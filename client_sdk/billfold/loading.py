@@ -90,7 +90,7 @@ def load_core(
             merge_kinds=merge_kinds,
         ),
         quarantined={item.hash for item in quarantined if parse_set_aside(item) is None},
-        base=read_base(state.meta.get(BASE_KEY), wallet_id),
+        base=read_base(state.meta.get(BASE_KEY), wallet_id)[0],
         now_ms=now_ms,
         random=random,
     )
@@ -101,6 +101,9 @@ def _restore_graph(core: Core, state: WalletState, *, is_elsewhere: bool) -> Loa
     """Give the feed graph the entries as they stood."""
     unopened: list[Verified[Entry]] = []
     base = {} if core.base is None else base_heads(core.base)
+    covered = read_base(state.meta.get(BASE_KEY), core.wallet_id)[1]
+    core.succession.adopt(covered)
+    core.own_feeds.update(feed for feed, one in covered if one.device == core.device_id)
     core.graph.adopt(base)
     owners: dict[FeedId, DeviceId] = {feed: head.device for feed, head in base.items()}
     openings: list[tuple[FeedId, Opening]] = []

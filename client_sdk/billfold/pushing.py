@@ -13,7 +13,7 @@ from billfold_protocol.ids import EntryId
 RESENDS_COUNT_MAX = 16
 """Refusals in a row after which own entries wait a while."""
 
-RESENT = frozenset({Reason.STALE_EPOCH, Reason.STALE_CHAIN, Reason.NOT_NEXT})
+RESENT = frozenset({Reason.STALE_EPOCH, Reason.STALE_CHAIN, Reason.NOT_NEXT, Reason.PRUNED})
 """Refusals whose cure is on its way: the rotation's entry, or an earlier entry."""
 
 CURABLE = RESENT | {Reason.QUOTA, Reason.RATE, Reason.FULL, Reason.ROLE, Reason.REVOKED}

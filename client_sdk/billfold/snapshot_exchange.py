@@ -13,7 +13,9 @@ from billfold_protocol.ids import SnapshotId, short
 from billfold_protocol.messages import (
     Compare,
     FromServer,
+    Judge,
     Judged,
+    OfferSnapshot,
     SnapshotBytes,
     SnapshotHeld,
     SnapshotPart,
@@ -31,7 +33,7 @@ class SnapshotExchange:
         self._line = line
         self._received: dict[SnapshotId, bytearray] = {}
         self._judging: SnapshotId | None = None
-        self._has_caught_up = False
+        self._has_caught_up = self._has_declined = False
 
     @property
     def _keeper(self) -> Keeper:
@@ -55,6 +57,11 @@ class SnapshotExchange:
                 self._wanted(snapshot, offset)
             case Judged():
                 self._heard_verdict(message)
+
+    def send(self, message: OfferSnapshot | Judge | WantSnapshot) -> None:
+        """Say what the replica has noted, unless the server has ended the subscription."""
+        if self._line.session.is_subscribed(self._line.replica.wallet_id):
+            self._line.send(message)
 
     def caught_up(self) -> None:
         """Go on with what an earlier connection left undone."""
@@ -132,6 +139,12 @@ class SnapshotExchange:
                 self._keeper.adopt(known, ciphertext)
             else:
                 self._keeper.decline(known)
+        if id_ in self._keeper.declined:
+            self._has_declined = True
+        elif self._has_declined:
+            # The server has left out what the declined one covers.
+            self._has_declined = False
+            self._compare()
 
     def _ended(self, id_: SnapshotId) -> None:
         """Go on when the server has no more bytes: after the last ones, or for want of any."""
@@ -143,9 +156,13 @@ class SnapshotExchange:
             self.look()
         elif not any(id_):
             # There is no other snapshot: the entries themselves it is.
-            replica = self._line.replica
-            message = Compare(wallet_id=replica.wallet_id, vector=replica.vector_on_server())
-            self._line.send(message)
+            self._has_declined = False
+            self._compare()
+
+    def _compare(self) -> None:
+        replica = self._line.replica
+        message = Compare(wallet_id=replica.wallet_id, vector=replica.vector_on_server())
+        self._line.send(message)
 
     def _wanted(self, snapshot: SnapshotId, offset: int) -> None:
         data = self._keeper.part(snapshot, offset)

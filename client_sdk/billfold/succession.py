@@ -8,7 +8,7 @@ decided by entries alone: all devices come to the same answer, whatever arrives 
 Spec: 15-feeds.md
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from billfold_protocol.feed import Dep, Opening
 from billfold_protocol.ids import DeviceId, FeedId
@@ -39,6 +39,20 @@ class Succession:
     def copied(self) -> frozenset[DeviceId]:
         """The devices of which two copies have written."""
         return frozenset(self._copied)
+
+    @property
+    def openings(self) -> Mapping[FeedId, Opening]:
+        """How each feed began."""
+        return self._openings
+
+    def adopt(self, openings: Iterable[tuple[FeedId, Opening]]) -> None:
+        """Take note of feeds that a snapshot covers; a copy among them has been told of before."""
+        for feed, opening in openings:
+            self._openings.setdefault(feed, opening)
+            previous = opening.previous
+            if previous is not None:
+                followed = self._followed.get(previous.feed, previous.seq)
+                self._followed[previous.feed] = min(previous.seq, followed)
 
     def feeds_of(self, device: DeviceId) -> list[FeedId]:
         """Return the feeds that a device has opened, in order of id."""

@@ -44,6 +44,10 @@ REFUSED_RETRY_S = 20.0
 """How long pushes rest after the server refused one for want of room, or of rights."""
 
 
+SNAPSHOT_POLL_S = 0.02
+"""How often to look whether others have endorsed a snapshot that somebody waits for."""
+
+
 class Synchronizer:
     """One open replica."""
 
@@ -337,6 +341,17 @@ class Synchronizer:
             self._said = said
             self.tell(Warned(error))
         self.tell(ConnectionChanged(is_online=False, reason=error))
+
+    async def compact(self, deadline_s: float) -> bool:
+        """Wait until the server holds a snapshot of everything; False if none stands in time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline_s):
+                while not (self.is_synced and self.replica.snapshots.is_current):
+                    self.replica.snapshots.make_now()
+                    self._committer.wake()
+                    await asyncio.sleep(SNAPSHOT_POLL_S)
+                return True
+        return False
 
     async def sync(self, deadline_s: float) -> BillfoldError | None:
         """Wait until everything is in step and durable, or for so long; return what prevents it."""

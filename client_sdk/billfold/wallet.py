@@ -245,6 +245,18 @@ class Wallet(LockableWallet):
         self._synchronizer.connect(where)
         return await sync_all(self._synchronizer, self.attachments, deadline_s)
 
+    async def compact(self, *, deadline_s: float = 30.0) -> bool:
+        """Have a snapshot of the whole wallet on the server, though none is due.
+
+        Snapshots are made by themselves; this is for who is about to add a device, or to leave.
+        Returns whether the server holds one with which a new device may begin: False while the
+        wallet is not in step, or no other device was there in time to endorse it.
+
+        Args:
+            deadline_s: seconds.
+        """
+        return await self._synchronizer.compact(deadline_s)
+
     def devices(self) -> list[Device]:
         """Return the wallet's devices in the order they joined, removed ones last."""
         return self._household.devices()

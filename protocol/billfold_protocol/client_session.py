@@ -193,6 +193,10 @@ class ClientSession:
         """Whether everything stored has been received and new entries come at once."""
         return self._phases.get(wallet_id) is WalletPhase.LIVE
 
+    def is_subscribed(self, wallet_id: WalletId) -> bool:
+        """Whether the server takes messages about the wallet."""
+        return self._phases.get(wallet_id) in {WalletPhase.CATCHING_UP, WalletPhase.LIVE}
+
     def receive(self, data: bytes) -> Event:
         """Return the event in one WebSocket frame, with its signatures checked.
 

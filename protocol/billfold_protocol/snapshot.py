@@ -268,6 +268,19 @@ def is_endorsed(
     return not judges_of(snapshot.author, chain, chain.state).isdisjoint(endorsers)
 
 
+def was_endorsed(
+    snapshot: Snapshot, endorsers: Collection[DeviceId], chain: MembershipChain
+) -> bool:
+    """Whether somebody stands by a snapshot whose word was enough at some time since it was made.
+
+    By this a device takes the snapshot that pruning rests on, though who endorsed it has left.
+    """
+    states = (chain.state_at(k) for k in range(snapshot.k, len(chain)))
+    return any(
+        not judges_of(snapshot.author, chain, state).isdisjoint(endorsers) for state in states
+    )
+
+
 def was_alone(snapshot: Snapshot, chain: MembershipChain) -> bool:
     """Whether nobody could have endorsed a snapshot when it was made: its author was alone."""
     return not judges_of(snapshot.author, chain, chain.state_at(snapshot.k))

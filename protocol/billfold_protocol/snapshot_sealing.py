@@ -1,21 +1,22 @@
 """Sealing the document into a snapshot, and opening one.
 
-The plaintext is `[saved, aside, waiting]`, padded. It is sealed under the epoch key of the
-membership entry that its statement names, so that a new device opens it through the back-links
-like any entry.
+The plaintext is `[saved, aside, waiting, openings]`, padded. It is sealed under the epoch key of
+the membership entry that its statement names, so that a new device opens it through the
+back-links like any entry.
 
 Spec: 16-snapshots.md
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from billfold_protocol import codec, limits
 from billfold_protocol.crypto import derivation, hashing, sealing
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.crypto.signing import SigningKey, Verified
-from billfold_protocol.errors import CommitMismatch, LimitExceeded
-from billfold_protocol.ids import DeviceId, EpochKey, FeedId, SnapshotId, WalletId
+from billfold_protocol.errors import CommitMismatch, LimitExceeded, WrongContext
+from billfold_protocol.feed import FEED_SALT_SIZE, Dep, Opening, feed_id
+from billfold_protocol.ids import DeviceId, EntryId, EpochKey, FeedId, SnapshotId, WalletId
 from billfold_protocol.membership import MembershipState
 from billfold_protocol.snapshot import Cover, Snapshot, ciphertext_hash, header, sign_snapshot
 
@@ -54,6 +55,9 @@ class SnapshotContent:
     waiting: tuple[bytes, ...]
     """Changes of what it covers that wait for others, in the order of their feeds."""
 
+    openings: tuple[tuple[FeedId, Opening], ...] = ()
+    """How each feed that it covers began, in order of feed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maker:
@@ -88,6 +92,7 @@ def seal_snapshot(
                 for item in content.aside
             ],
             list(content.waiting),
+            encode_openings(content.openings),
         ]
     )
     if sealing.padded_size(len(plaintext) + 1) + sealing.TAG_SIZE > limits.SNAPSHOT_SIZE_MAX:
@@ -136,7 +141,7 @@ def open_snapshot(
         _associated_data(statement),
     )
     plaintext = codec.decode(sealing.unpad(padded), size_max=limits.SNAPSHOT_SIZE_MAX)
-    saved, aside, waiting = codec.as_array(plaintext, 3)
+    saved, aside, waiting, openings = codec.as_array(plaintext, 4)
     count_max = limits.SNAPSHOT_ASIDE_COUNT_MAX
     items = tuple(_parse_aside(item) for item in codec.as_list(aside, count_max=count_max))
     codec.require_ascending([item.hash for item in items], "what a snapshot sets aside")
@@ -144,6 +149,44 @@ def open_snapshot(
         saved=codec.as_bytes(saved),
         aside=items,
         waiting=tuple(codec.as_bytes(raw) for raw in codec.as_list(waiting, count_max=count_max)),
+        openings=parse_openings(openings),
+    )
+
+
+def encode_openings(openings: Sequence[tuple[FeedId, Opening]]) -> list[object]:
+    """Return the beginnings of feeds as arrays: feed, device, salt, the head before or nil."""
+    return [
+        [feed, opening.device, opening.salt, opening.previous and list(opening.previous)]
+        for feed, opening in openings
+    ]
+
+
+def parse_openings(value: object) -> tuple[tuple[FeedId, Opening], ...]:
+    """Parse what `encode_openings` made.
+
+    Raises:
+        Malformed: it is something else.
+        WrongContext: a feed is not its device's.
+    """
+    openings: list[tuple[FeedId, Opening]] = []
+    for item in codec.as_list(value, count_max=limits.FEEDS_COUNT_MAX):
+        feed, device, salt, previous = codec.as_array(item, 4)
+        opening = Opening(
+            DeviceId(codec.as_bytes(device, 16)),
+            codec.as_bytes(salt, FEED_SALT_SIZE),
+            None if previous is None else _parse_dep(previous),
+        )
+        openings.append((FeedId(codec.as_bytes(feed, 16)), opening))
+        if feed_id(opening.device, opening.salt) != feed:
+            raise WrongContext("a snapshot opens a feed that is not its device's")
+    codec.require_ascending([feed for feed, _ in openings], "the openings of a snapshot")
+    return tuple(openings)
+
+
+def _parse_dep(value: object) -> Dep:
+    feed, seq, id_ = codec.as_array(value, 3)
+    return Dep(
+        FeedId(codec.as_bytes(feed, 16)), codec.as_integer(seq), EntryId(codec.as_bytes(id_, 32))
     )
 
 

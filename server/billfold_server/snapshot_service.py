@@ -45,10 +45,10 @@ class SnapshotService:
         wallet_id = wallet.wallet_id
         for held in wallet.shelf.durable[-HELD_COUNT_MAX:]:
             peer.send(tell(wallet_id, held))
-        declined = () if wish is None else wish.declined
-        if wish is None and not self._lacks_pruned(wallet, subscription):
-            return
-        chosen = wallet.shelf.newest(declined)
+        chosen = None if wish is None else wallet.shelf.newest(wish.declined)
+        if chosen is None and self._lacks_pruned(wallet, subscription):
+            # Whoever does not ask for a newer one gets what is certain to be enough.
+            chosen = wallet.shelf.base
         if chosen is None:
             return
         covered = chosen.snapshot.vector

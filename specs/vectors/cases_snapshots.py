@@ -9,13 +9,14 @@ from billfold_protocol import codec
 from billfold_protocol.crypto import hashing, sealing
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.envelope import Sealer
-from billfold_protocol.feed import feed_id
+from billfold_protocol.feed import Dep, Opening, feed_id
 from billfold_protocol.ids import EntryId, FeedId, SnapshotId
 from billfold_protocol.snapshot import Covered, Judgement, Verdict, ciphertext_hash
 from billfold_protocol.snapshot_sealing import (
     Aside,
     Maker,
     SnapshotContent,
+    encode_openings,
     seal_snapshot,
     snapshot_key,
 )
@@ -43,7 +44,17 @@ _ASIDE = (
         error="Quarantined",
     ),
 )
-_CONTENT = SnapshotContent(saved=_SAVED, aside=_ASIDE, waiting=(b"waits",))
+_OPENINGS = tuple(
+    sorted(
+        (feed_id(device.id, salt_of(device.name)), Opening(device.id, salt_of(device.name), before))
+        for device, before in (
+            (story.LAPTOP, None),
+            (story.PHONE, Dep(FeedId(b"\4" * 16), 9, EntryId(secret("the head before")))),
+            (story.BEN_PHONE, None),
+        )
+    )
+)
+_CONTENT = SnapshotContent(saved=_SAVED, aside=_ASIDE, waiting=(b"waits",), openings=_OPENINGS)
 _ID = SnapshotId(secret("a snapshot's id"))
 
 
@@ -133,6 +144,7 @@ def _made(wallet: Wallet) -> Iterable[Vector]:
                 ]
             ),
             "waiting": [raw.hex() for raw in content.waiting],
+            "openings": describe(encode_openings(content.openings)),
         }
 
 
@@ -247,17 +259,25 @@ def _wrong_bodies(
         wallet, "sealed-elsewhere", moved, ciphertext, "AuthFailed", "under another statement"
     )
     aside = [b"\1" * 32, b"raw", True, None, None, "Malformed"]
+    salt = salt_of("laptop")
+    opening: list[object] = [feed_id(story.LAPTOP.id, salt), story.LAPTOP.id, salt, None]
     for name, plaintext, comment in (
-        ("two-fields", codec.encode([b"", []]), "the plaintext has three fields"),
-        ("saved-text", codec.encode(["", [], []]), "a document is bytes"),
-        ("aside-twice", codec.encode([b"", [aside, aside], []]), "a hash is named once"),
-        ("aside-short", codec.encode([b"", [aside[:5]], []]), "six fields"),
-        ("aside-number", codec.encode([b"", [[*aside[:2], 1, *aside[3:]], []], []]), "a flag"),
-        ("waiting-nil", codec.encode([b"", [], [None]]), "a change is bytes"),
+        ("three-fields", codec.encode([b"", [], []]), "the plaintext has four fields"),
+        ("saved-text", codec.encode(["", [], [], []]), "a document is bytes"),
+        ("aside-twice", codec.encode([b"", [aside, aside], [], []]), "a hash is named once"),
+        ("aside-short", codec.encode([b"", [aside[:5]], [], []]), "six fields"),
+        ("aside-number", codec.encode([b"", [[*aside[:2], 1, *aside[3:]]], [], []]), "a flag"),
+        ("waiting-nil", codec.encode([b"", [], [None], []]), "a change is bytes"),
+        ("openings-twice", codec.encode([b"", [], [], [opening, opening]]), "a feed is named once"),
+        ("opening-short", codec.encode([b"", [], [], [opening[:3]]]), "four fields"),
     ):
         raw, made = sealed(fields, sealing.pad(plaintext))
         yield _opening(wallet, f"content-{name}", raw, made, "Malformed", comment)
-    raw, made = sealed(fields, codec.encode([b"", [], []]))
+    stolen = [opening[0], story.PHONE.id, *opening[2:]]
+    raw, made = sealed(fields, sealing.pad(codec.encode([b"", [], [], [stolen]])))
+    comment = "a feed that is not its device's"
+    yield _opening(wallet, "content-opening-stolen", raw, made, "WrongContext", comment)
+    raw, made = sealed(fields, codec.encode([b"", [], [], []]))
     yield _opening(wallet, "content-unpadded", raw, made, "Malformed", "without padding")
 
 

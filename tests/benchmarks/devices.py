@@ -169,6 +169,12 @@ class DeviceHost:
             "fields": fields,
         }
 
+    async def compact(self) -> None:
+        """Have an endorsed snapshot of each wallet on the server, as after a quiet hour."""
+        for device in self._devices:
+            if not await device.wallet.compact(deadline_s=SYNC_S_MAX):
+                raise TransportError("no snapshot was endorsed in time")
+
     async def report(self, *, field: str) -> None:
         """Tell of each new value of a field in the first wallet, and when it was seen."""
         self._listening = asyncio.create_task(self._report(self._devices[0], field))

@@ -148,7 +148,13 @@ def _automerge(scale: float) -> list[Row]:
     return [
         _row("throughput_edits_s", "automerge alone, author", author_rate, "edits/s"),
         _row("throughput_edits_s", "automerge alone, apply", apply_rate, "edits/s"),
-        _row("cold_sync_s", "automerge alone, load", loaded_s, "s", {"changes": count}),
+        _row(
+            "cold_sync_s",
+            "automerge alone, load",
+            loaded_s,
+            "s",
+            {"changes": count, "bytes_saved": len(saved)},
+        ),
     ]
 
 

@@ -108,14 +108,19 @@ async def throughput(on: Stage) -> list[Row]:
 
 
 async def cold_sync(on: Stage) -> list[Row]:
-    """What a device that was linked a moment ago takes from its connection until it holds all."""
+    """What a device that was linked a moment ago takes from its connection until it holds all.
+
+    Another device has endorsed the snapshot with which it begins.
+    """
     rows, written = [], 0
-    async with hosts("devices", 1, on.server.address, folder=on.folder) as (writer,):
+    async with hosts("devices", 2, on.server.address, folder=on.folder) as (writer, endorser):
         await writer.call("create", count=1)
+        await _join(writer, endorser, 0, 1)
         for size in COLD_SIZES:
             changes = on.scaled(size, 40)
             await writer.call("flood", count=changes - written, burst=20, first=written)
             await writer.call("settle")
+            await writer.call("compact")
             written = changes
             runs = [await _cold_device(on, writer) for _ in range(COLD_RUNS)]
             runs.sort(key=lambda run: run["elapsed_s"])

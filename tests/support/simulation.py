@@ -48,18 +48,33 @@ FIELDS = ("alpha", "beta", "gamma")
 TEXTS = ("", "one", "one two", "three\ntwo", "ö" * 20, "two")
 
 
+def hurry(device: SimulatedDevice, units_min: int) -> None:
+    """Let a device make snapshots after so many entries already."""
+    device.tail_units_min = device.replica.snapshots.pace.units_min = units_min
+
+
 class World:
     """One wallet's devices and its server, from one seed."""
 
     option = ""
     """What `python -m tests.simulation` needs to make a world of this kind."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, grace_s: int | None = None, units_min: int = 500) -> None:
+        """Begin.
+
+        Args:
+            seed: decides everything that happens.
+            grace_s: after how long servers prune; None for never.
+            units_min: after how many entries a snapshot is due.
+        """
         self.seed = seed
+        self._grace_s, self._units_min = grace_s, units_min
         self.random = Random(seed)
         self.clock = Clock()
         self.weather = Weather(Random(seed + 1))
-        self.server = SimulatedServer(self.clock, self.weather, f"simulation/{seed}")
+        self.server = SimulatedServer(
+            self.clock, self.weather, f"simulation/{seed}", grace_s=grace_s
+        )
         self.devices: list[SimulatedDevice] = []
         bytes_ = SeededBytes(f"simulation/{seed}")
         self.records = [random_record_id(bytes_(16)) for _ in range(4)]
@@ -87,6 +102,8 @@ class World:
                 self.clock.run_for(5.0)
             for _ in range(actions_count):
                 self._act()
+                if self._grace_s is not None:
+                    self.server.compact()
                 self.clock.run_for(self.random.choice((0.0, 0.01, 0.1, 1.0, 10.0)))
             self._end_with_a_removal()
             self._come_to_rest()
@@ -304,6 +321,7 @@ class World:
             # Clocks are years off: time decides nothing.
             skew_s=self.random.choice((0.0, 0.0, -1e9, 1e9, 3600.0)),
         )
+        hurry(device, self._units_min)
         self.devices.append(device)
 
     def _remaining(self) -> list[SimulatedDevice]:

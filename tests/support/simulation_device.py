@@ -240,7 +240,7 @@ class SimulatedDevice:
             random=self._bytes,
             merge_kinds=base_merge_kinds,
         )
-        replica.snapshots.tail_units_min = self.tail_units_min
+        replica.snapshots.pace.units_min = self.tail_units_min
         return replica
 
     def _restart(self) -> None:

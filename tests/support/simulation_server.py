@@ -110,7 +110,9 @@ class Link:
 class SimulatedServer:
     """One server; it may crash and lose what it had not told anybody."""
 
-    def __init__(self, clock: Clock, weather: Weather, seed: str) -> None:
+    def __init__(
+        self, clock: Clock, weather: Weather, seed: str, *, grace_s: int | None = None
+    ) -> None:
         self.clock = clock
         self.weather = weather
         self.store = MemoryLogStore()
@@ -121,7 +123,14 @@ class SimulatedServer:
         self._links: dict[Link, None] = {}
         self._commit: Commit | None = None
         self._life = 0
-        self.config = RelayConfig(quotas=Quotas(members_per_device_per_hour=10_000))
+        grace_s = 10**9 if grace_s is None else grace_s
+        quotas = Quotas(
+            members_per_device_per_hour=10_000,
+            snapshots_per_device_per_hour=10_000,
+            snapshot_grace_s=grace_s,
+            snapshot_alone_s=2 * grace_s,
+        )
+        self.config = RelayConfig(quotas=quotas)
         self.relay = self._start()
 
     def connect(self, client: Client) -> Link | None:
@@ -163,6 +172,8 @@ class SimulatedServer:
 
     def compact(self) -> None:
         """Go on with the snapshots that are due, as the application around the relay does."""
+        if not self.is_up:
+            return
         now_s = int(self.clock.now_s)
         for wallet_id, snapshot_id in self.store.due_snapshots(now_s=now_s, count_max=64):
             job = self.relay.compact(wallet_id, snapshot_id)

@@ -24,9 +24,8 @@ class SnapshotScene(World):
     """A wallet on whose network and disks nothing breaks."""
 
     def __init__(self, seed: int = 1) -> None:
-        super().__init__(seed)
+        super().__init__(seed, grace_s=7 * DAY_S, units_min=UNITS_MIN)
         self.weather.is_calm = True
-        self._hurry(self.devices[0])
         self.settle()
 
     def settle(self) -> None:
@@ -46,9 +45,7 @@ class SnapshotScene(World):
         self.link(self.devices[sponsor], role)
         self.settle()
         assert len(self.devices) == count + 1
-        device = self.devices[-1]
-        self._hurry(device)
-        return device
+        return self.devices[-1]
 
     @property
     def wallet(self) -> ActiveWallet:
@@ -76,10 +73,6 @@ class SnapshotScene(World):
     def complaints(self) -> list[BillfoldError]:
         """What any device has complained of."""
         return [error for device in self.devices for error in device.complaints]
-
-    @staticmethod
-    def _hurry(device: SimulatedDevice) -> None:
-        device.tail_units_min = device.replica.snapshots.tail_units_min = UNITS_MIN
 
     def assert_equal(self) -> None:
         """Check that all devices hold the same."""

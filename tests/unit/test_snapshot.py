@@ -4,7 +4,7 @@ from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.errors import LimitExceeded
 from billfold_protocol.membership import Kind, Role
-from billfold_protocol.snapshot import Snapshot, is_endorsed, judges_of, was_alone
+from billfold_protocol.snapshot import Snapshot, is_endorsed, judges_of, was_alone, was_endorsed
 from billfold_protocol.snapshot_sealing import Maker, SnapshotContent, open_snapshot, seal_snapshot
 from tests.support.wallets import TIME_S, TestDevice, TestWallet
 
@@ -74,6 +74,19 @@ def test_neither_the_author_nor_recovery_words_nor_a_removed_device_judge() -> N
     assert not was_alone(made(wallet, wallet.owner)[0].value, wallet.chain)
     wallet.revoke(phone)
     assert not is_endorsed(statement.value, {phone.id}, wallet.chain)
+
+
+def test_an_endorser_that_has_left_was_enough_while_it_was_there() -> None:
+    wallet = TestWallet()
+    phone = wallet.link(TestDevice("phone"))
+    snapshot = made(wallet, wallet.owner)[0].value
+    wallet.revoke(phone)
+    late = wallet.link(TestDevice("late"))
+    assert not is_endorsed(snapshot, {phone.id}, wallet.chain)
+    assert was_endorsed(snapshot, {phone.id}, wallet.chain)
+    assert was_endorsed(snapshot, {late.id}, wallet.chain)
+    newer = made(wallet, wallet.owner)[0].value
+    assert not was_endorsed(newer, {phone.id, wallet.owner.id}, wallet.chain)
 
 
 def test_the_snapshot_of_a_removed_device_is_judged_by_those_who_remain() -> None:

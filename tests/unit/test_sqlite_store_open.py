@@ -23,7 +23,7 @@ from billfold_server.store import (
     store_path,
 )
 from billfold_server.store import sqlite_schema as schema
-from tests.support.log_writes import append, arrivals, birth, entry, wallet
+from tests.support.log_writes import FEED, append, arrivals, birth, entry, wallet
 
 W = wallet(0)
 
@@ -39,6 +39,28 @@ def fill(path: Path, *, commit_count: int = 1, size: int = 100) -> None:
     for n in range(1, commit_count + 1):
         store.commit([append(W, entry(n, seq=n, size=size))])
     store.close()
+
+
+def test_a_store_gives_the_room_of_pruned_entries_back(tmp_path: Path) -> None:
+    store = SqliteLogStore(tmp_path / "wallets.db")
+    store.commit([birth(wallet(0))])
+    for start in range(1, 8001, 1000):
+        entries = [entry(n, seq=n - 1, size=1000) for n in range(start, start + 1000)]
+        store.commit([append(wallet(0), *entries)])
+    store.maintain()
+    full = store.size()
+    assert store.prune(wallet(0), {FEED: 7900}, count_max=10_000).count == 7901
+    for _ in range(8):
+        store.maintain()
+    store.close()
+    left = (tmp_path / "wallets.db").stat().st_size
+    assert left < 3_000_000 < full
+    again = SqliteLogStore(tmp_path / "wallets.db")
+    assert [
+        one.seq
+        for one in again.read_feed(wallet(0), FEED, from_seq=0, count_max=1000, size_max=1 << 20)
+    ] == list(range(7901, 8000))
+    again.close()
 
 
 def test_an_address_names_the_kind_of_store(path: Path) -> None:

@@ -1,7 +1,7 @@
 from billfold_protocol import codec
 from billfold_protocol.ids import EpochKey
 from billfold_protocol.snapshot import Judgement, Verdict, header, parse_snapshot, verify_snapshot
-from billfold_protocol.snapshot_sealing import open_snapshot
+from billfold_protocol.snapshot_sealing import encode_openings, open_snapshot
 from specs.vectors.notation import read
 from tests.vectors.vector_files import Vector, binary, chain_of, each, expecting
 
@@ -26,6 +26,7 @@ def open_vector(vector: Vector) -> None:
     assert content.saved.hex() == vector["saved"]
     assert aside == read(vector["aside"])
     assert [raw.hex() for raw in content.waiting] == vector["waiting"]
+    assert encode_openings(content.openings) == read(vector["openings"])
 
 
 @each("snapshots", "statement")

@@ -9,7 +9,7 @@ Spec: 16-snapshots.md
 
 from collections.abc import Sequence
 
-from billfold.bases import BASE_KEY, base_heads
+from billfold.bases import BASE_KEY, base_heads, encode_base
 from billfold.core import Core, describe_set_aside
 from billfold.document import MergeKinds
 from billfold.snapshots.comparison import changes_beyond
@@ -66,5 +66,9 @@ def adopt(
             for item in document.set_aside
         )
     )
-    core.write(PutMeta(BASE_KEY, statement.raw))
+    core.write(PutMeta(BASE_KEY, encode_base(statement.raw, content.openings)))
+    core.succession.adopt(content.openings)
+    core.own_feeds.update(
+        feed for feed, opening in content.openings if opening.device == core.device_id
+    )
     return core.graph.adopt(base_heads(snapshot))

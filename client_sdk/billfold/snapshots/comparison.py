@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from billfold.core import Core, verified_entry
 from billfold.document import Document, MergeKinds, hash_of
-from billfold.snapshots.content import document_of
+from billfold.snapshots.content import document_of, openings_of
 from billfold.snapshots.recent import RecentEntries
 from billfold_protocol.envelope import open_entry
 from billfold_protocol.errors import BillfoldError, SnapshotMismatch
@@ -61,6 +61,8 @@ def check_content(
         document = document_of(content, (), actor=core.feed, merge_kinds=merge_kinds)
     except BillfoldError as error:
         raise SnapshotMismatch("the snapshot holds no document") from error
+    if content.openings != openings_of(core, snapshot.covered):
+        raise SnapshotMismatch("the snapshot says of a feed that it began otherwise")
     beyond = changes_beyond(core, entries, snapshot, pending)
     mine, theirs = _all_changes(core.document) - beyond, _all_changes(document)
     if mine - theirs:

@@ -14,6 +14,7 @@ from billfold_protocol.errors import (
     PeerPoison,
     Quarantined,
 )
+from billfold_protocol.feed import Opening
 from billfold_protocol.ids import FeedId
 from billfold_protocol.snapshot import Cover, Covered
 from billfold_protocol.snapshot_sealing import Aside, SnapshotContent
@@ -71,7 +72,14 @@ def content_of(core: Core) -> SnapshotContent | None:
         saved=core.document.save(),
         aside=tuple(sorted((*entries, *changes), key=lambda item: item.hash)),
         waiting=core.document.waiting,
+        openings=openings_of(core, cover_of(core)),
     )
+
+
+def openings_of(core: Core, cover: Cover) -> tuple[tuple[FeedId, Opening], ...]:
+    """Return how the feeds began that are covered, as this replica knows it."""
+    openings = core.succession.openings
+    return tuple((feed, openings[feed]) for feed in sorted(cover) if feed in openings)
 
 
 def set_aside_of(aside: Iterable[Aside]) -> list[SetAside]:

@@ -6,8 +6,7 @@ with those of the last commit, which may be under way.
 Spec: 16-snapshots.md
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
 
 from billfold.core import Core
 from billfold.document import MergeKinds
@@ -17,17 +16,22 @@ from billfold.outbox import Outbox
 from billfold.snapshots.adoption import adopt
 from billfold.snapshots.comparison import check_content, holds_all_of
 from billfold.snapshots.content import content_of, cover_of
+from billfold.snapshots.known import KnownSnapshot
+from billfold.snapshots.pace import Pace
 from billfold.snapshots.recent import RecentEntries
-from billfold.store import PutEntry
 from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.errors import (
     BillfoldError,
+    CommitMismatch,
+    Equivocation,
     LimitExceeded,
     SnapshotMismatch,
+    StoreError,
     UnknownEpoch,
 )
-from billfold_protocol.ids import DeviceId, SnapshotId, short
+from billfold_protocol.feed import Dep
+from billfold_protocol.ids import SnapshotId, short
 from billfold_protocol.messages import Judge, OfferSnapshot, WantSnapshot, Wish
 from billfold_protocol.snapshot import (
     Judgement,
@@ -36,42 +40,9 @@ from billfold_protocol.snapshot import (
     is_endorsed,
     judges_of,
     was_alone,
+    was_endorsed,
 )
 from billfold_protocol.snapshot_sealing import open_snapshot, seal_snapshot
-
-UNIT_SIZE = 1024
-"""An entry counts once for each so many bytes that it begins: few large ones are worth as much."""
-
-
-@dataclass(slots=True)
-class KnownSnapshot:
-    """A snapshot that the server holds."""
-
-    statement: Verified[Snapshot]
-    endorsements: dict[DeviceId, bytes] = field(default_factory=dict)
-    is_resting: bool = False
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """What it says."""
-        return self.statement.value
-
-    @property
-    def entries_count(self) -> int:
-        """How many entries it covers."""
-        return sum(covered.seq + 1 for covered in self.snapshot.covered.values())
-
-
-@dataclass(slots=True)
-class _Tail:
-    """What has come since the newest snapshot."""
-
-    units: int = 0
-    size: int = 0
-
-    def add(self, size: int) -> None:
-        self.units += -(-size // UNIT_SIZE)
-        self.size += size
 
 
 class Keeper:
@@ -82,9 +53,7 @@ class Keeper:
         self._inbox = inbox
         self._outbox = outbox
         self._merge_kinds = merge_kinds
-        self.tail_units_min = limits.SNAPSHOT_TAIL_COUNT_MIN
-        """Units since the last snapshot that are not worth another."""
-
+        self.pace = Pace(core)
         self.known: dict[SnapshotId, KnownSnapshot] = {}
         self.declined: set[SnapshotId] = set()
         """Those that this device does not begin with."""
@@ -92,8 +61,6 @@ class Keeper:
         self.judged: set[SnapshotId] = set()
         self._offered: tuple[Verified[Snapshot], bytes] | None = None
         self._recent = RecentEntries(core)
-        self._tail: _Tail | None = None
-        self._units_min = 0
 
     @property
     def offered(self) -> Verified[Snapshot] | None:
@@ -105,7 +72,9 @@ class Keeper:
         newest = max((k.entries_count for k in self.known.values()), default=-1)
         self.known[known.snapshot.id] = known
         if known.entries_count > newest:
-            self._tail = None
+            self.pace.count_anew()
+        if known.is_resting:
+            self._acknowledge(known.snapshot)
 
     def forget(self, snapshot_id: SnapshotId) -> None:
         """Take note that the server holds a snapshot no more."""
@@ -114,10 +83,12 @@ class Keeper:
     def is_acceptable(self, known: KnownSnapshot) -> bool:
         """Whether this device may begin with a snapshot: somebody stands by it, or nobody could."""
         core, snapshot = self._core, known.snapshot
+        # What is pruned on one cannot be had otherwise, though its endorser may have left.
+        is_vouched = was_endorsed if known.is_resting else is_endorsed
         return (
             snapshot.id not in self.declined
             and (
-                is_endorsed(snapshot, known.endorsements.keys(), core.chain)
+                is_vouched(snapshot, known.endorsements.keys(), core.chain)
                 or was_alone(snapshot, core.chain)
             )
             and not self._is_behind(snapshot)
@@ -144,6 +115,7 @@ class Keeper:
                 or core.device_id not in judges_of(snapshot.author, core.chain, core.chain.state)
                 or is_endorsed(snapshot, known.endorsements.keys(), core.chain)
                 or self._is_behind(snapshot)
+                or self._is_taken_on_trust(snapshot)
             ):
                 continue
             try:
@@ -177,8 +149,7 @@ class Keeper:
         if self._offered is None or self._offered[0].value.id != snapshot_id:
             return False
         self._offered = None
-        # Not at once again: the cause is seldom gone so soon.
-        self._units_min = 2 * max(self._units_min, self.tail_units_min)
+        self.pace.rest()
         return True
 
     def offer_again(self) -> OfferSnapshot | None:
@@ -193,15 +164,32 @@ class Keeper:
         Raises:
             StoreDamaged: this device's own entries cannot be read.
         """
-        self._measure()
+        self.pace.note_commit()
         self._recent.note()
-        if is_live and self._is_due():
+        if not is_live or self._offered is not None or not self._may_make():
+            return
+        if self.pace.is_due(max(self.known.values(), key=_entries_count, default=None)):
             self._make()
 
-    def make_now(self) -> bool:
-        """Make a snapshot with the next `prepare` though it is not due; False if none can be."""
-        self._units_min = -1
-        return self._may_make()
+    @property
+    def is_current(self) -> bool:
+        """Whether the server holds a snapshot of all that is here, with which others may begin."""
+        count = self._entries_count
+        return any(
+            known.entries_count == count and self.is_acceptable(known)
+            for known in self.known.values()
+        )
+
+    def make_now(self) -> None:
+        """Make a snapshot with the next `prepare` though it is not due, unless there is one."""
+        count = self._entries_count
+        if all(known.entries_count != count for known in self.known.values()):
+            self.pace.hurry()
+
+    @property
+    def _entries_count(self) -> int:
+        """How many entries count here."""
+        return sum(dep.seq + 1 for dep in self._core.graph.counted_heads)
 
     def adopt(self, known: KnownSnapshot, ciphertext: bytes) -> None:
         """Begin with a snapshot, or go on with it; ask for another if it is not what it says."""
@@ -220,6 +208,8 @@ class Keeper:
                 pending=pending,
                 merge_kinds=self._merge_kinds,
             )
+        except StoreError:
+            raise
         except BillfoldError as error:
             self._warn(known, error)
             self.decline(known)
@@ -251,6 +241,11 @@ class Keeper:
                 pending=self._pending_changes,
                 merge_kinds=self._merge_kinds,
             )
+        except StoreError:
+            raise
+        except CommitMismatch as error:
+            # These are not the bytes that the author signed: it is the server's doing.
+            core.tell(Warned(error))
         except BillfoldError as error:
             self._say(known, Judgement.OBJECTED, error)
         else:
@@ -283,10 +278,33 @@ class Keeper:
         named.__cause__ = error
         self._core.tell(Warned(named))
 
+    def _acknowledge(self, snapshot: Snapshot) -> None:
+        """Take own entries as acknowledged that were pruned before the ack had come.
+
+        The id of the last one covered names all that come before it in the feed.
+        """
+        core = self._core
+        covered = snapshot.covered.get(core.feed)
+        if covered is None or core.graph.vector.get(core.feed, (-1, b""))[0] < covered.seq:
+            return
+        with suppress(Equivocation):
+            if core.graph.find(Dep(core.feed, covered.seq, covered.id)) is not None:
+                self._outbox.covered(covered.seq)
+
     @property
     def _pending_changes(self) -> tuple[bytes, ...]:
-        """The changes that no entry carries yet."""
+        """The changes in the document that no entry carries yet."""
+        if self._core.is_reader:
+            return ()
         return tuple(pending.change for pending in self._outbox.pending)
+
+    def _is_taken_on_trust(self, snapshot: Snapshot) -> bool:
+        """Whether this device has what a snapshot covers from another snapshot only."""
+        base = self._core.base
+        return base is not None and all(
+            feed in base.covered and base.covered[feed].seq >= one.seq
+            for feed, one in snapshot.covered.items()
+        )
 
     def _is_behind(self, snapshot: Snapshot) -> bool:
         """Whether this replica's own base covers something that a snapshot does not."""
@@ -294,28 +312,6 @@ class Keeper:
         covered = snapshot.covered
         return base is not None and any(
             feed not in covered or covered[feed].seq < one.seq for feed, one in base.covered.items()
-        )
-
-    def _measure(self) -> None:
-        """Add to the tail what this commit stores."""
-        if self._tail is None:
-            return
-        for write in self._core.journal.writes:
-            if isinstance(write, PutEntry):
-                self._tail.add(len(write.entry.raw))
-
-    def _is_due(self) -> bool:
-        if self._offered is not None or not self._may_make():
-            return False
-        newest = max(self.known.values(), key=lambda k: k.entries_count, default=None)
-        if self._tail is None:
-            self._tail = _Tail()
-            for size in self._sizes_since(newest):
-                self._tail.add(size)
-        size = 0 if newest is None else newest.snapshot.size
-        units_min = self._units_min or self._my_turn()
-        return self._tail.units > units_min and (
-            self._tail.size > limits.SNAPSHOT_TAIL_RATIO * size or units_min < 0
         )
 
     def _may_make(self) -> bool:
@@ -330,27 +326,10 @@ class Keeper:
             and bool(core.graph.vector)
         )
 
-    def _my_turn(self) -> int:
-        """Return after how many units it is up to this device: not all make one at once."""
-        writers = sorted(
-            device
-            for device, member in self._core.chain.state.members.items()
-            if member.role.can_write
-        )
-        rank = writers.index(self._core.device_id)
-        return self.tail_units_min + self.tail_units_min * rank // 4
-
-    def _sizes_since(self, newest: KnownSnapshot | None) -> Iterator[int]:
-        covered = {} if newest is None else newest.snapshot.covered
-        for feed in self._core.graph.vector:
-            from_seq = covered[feed].seq + 1 if feed in covered else 0
-            yield from (len(raw) for raw in self._core.stored_entries(feed, from_seq))
-
     def _make(self) -> None:
         core = self._core
         key = core.epoch_key
         assert key is not None
-        self._units_min = 0
         content = content_of(core)
         if content is None:
             return
@@ -365,9 +344,13 @@ class Keeper:
                 random=core.random,
             )
         except LimitExceeded as error:
-            self._units_min = 1 << 40
+            self.pace.give_up()
             core.tell(Warned(error))
             return
         self._offered = (statement, ciphertext)
-        self._tail = _Tail()
+        self.pace.begin_again()
         core.journal.sends.append(OfferSnapshot(wallet_id=core.wallet_id, statement=statement.raw))
+
+
+def _entries_count(known: KnownSnapshot) -> int:
+    return known.entries_count

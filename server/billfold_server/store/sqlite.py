@@ -46,6 +46,7 @@ from .sqlite_rows import within
 from .sqlite_schema import migrate, require_sound_sqlite, store_version
 from .sqlite_snapshots import (
     find_due,
+    give_back,
     load_endorsements,
     load_snapshots,
     prune_entries,
@@ -263,7 +264,9 @@ class SqliteLogStore:
             self._require_writable()
             room = min(max(WAL_ROOM_MIN, 2 * self._wal_size), WAL_SIZE_AIM, self._wal_size_max)
             make_room(self._wal_path, room, self._write_lock)
-            if self._wal_size < CHECKPOINT_SIZE_MIN:
+            if not give_back(self._writer, self._write_lock) and (
+                self._wal_size < CHECKPOINT_SIZE_MIN
+            ):
                 return
             self._checkpointer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             # Under steady load no checkpoint ever ends with nothing left to copy, and the log
@@ -311,6 +314,8 @@ class SqliteLogStore:
     def _open_writer(self, stack: ExitStack) -> apsw.Connection:
         writer = self._connect(stack, apsw.SQLITE_OPEN_READWRITE)
         version = store_version(writer)  # Before anything changes a file that may not be ours.
+        if version == 0:
+            writer.pragma("auto_vacuum", "incremental")  # Before the first page, or never.
         if writer.pragma("journal_mode", "wal") != "wal":
             raise StoreError(f"The folder of {self._path} cannot hold a write-ahead log.")
         writer.pragma("synchronous", "full")

@@ -3,6 +3,7 @@
 Spec: 30-server-api.md
 """
 
+import threading
 from collections.abc import Mapping
 
 import apsw
@@ -53,6 +54,28 @@ _DUE = """
 _OLDEST = """
     SELECT seq, length(raw) FROM entry WHERE feed = ? AND seq <= ? ORDER BY seq LIMIT ?
 """
+
+
+FREE_PAGES_MIN = 256
+"""Pages that pruning has left empty and that are soon used again: not worth giving back."""
+
+FREE_PAGES_STEP = 1024
+"""Pages given back at a time, for which commits may have to wait."""
+
+
+def give_back(writer: apsw.Connection, lock: threading.Lock) -> bool:
+    """Shorten the file by some pages that hold nothing any more; whether there were any.
+
+    Raises:
+        apsw.Error: SQLite fails.
+    """
+    if int(writer.pragma("freelist_count")) < FREE_PAGES_MIN:
+        return False
+    with lock:
+        before = int(writer.pragma("page_count"))
+        writer.execute(f"PRAGMA incremental_vacuum({FREE_PAGES_STEP})").fetchall()
+        # A store that an older server made does not get shorter, but uses its pages again.
+        return int(writer.pragma("page_count")) < before
 
 
 def execute_snapshot_write(connection: apsw.Connection, row: int, write: SnapshotWrite) -> None:
