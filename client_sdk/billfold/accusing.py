@@ -120,8 +120,13 @@ class Accuser:
         """
         shown = self._server_of(beacon)
         if shown is not None and beacon.checkpoint is not None:
-            kept = KeptCheckpoint(shown, beacon.checkpoint, beacon.vector)
-            return self.rollback(kept, later, with_heads=True)
+            rolled_back = RolledBack(
+                members=self._members(()),
+                earlier=Shown(beacon.checkpoint, beacon.vector),
+                later=Shown(later.raw, later.vector),
+                freshness=later.freshness if later.freshness.follows(beacon.checkpoint) else None,
+            )
+            return self._tell_seen(shown, later, about, rolled_back)
         proof = None
         if later.freshness.follows(raw):
             proof = Stale(
@@ -131,6 +136,28 @@ class Accuser:
                 freshness=later.freshness,
             )
         return self.once("StaleServer", STALE, about, proof)
+
+    def _tell_seen(self, shown: Checkpoint, later: Later, about: bytes, proof: RolledBack) -> bool:
+        """Say that the server contradicts what it told another device, as one event with that."""
+        raw = encode_proof(proof)
+        try:
+            check_proof(raw)
+        except BillfoldError:
+            return self.once("StaleServer", STALE, about)
+        times = (shown.time_s, later.checkpoint.time_s)
+        return self._tell(
+            Finding(
+                kind="ServerRollback",
+                text=ROLLED_BACK,
+                found_s=self._now_s,
+                about=self._key,
+                from_s=min(times),
+                to_s=max(times),
+                earlier=about,
+                is_heard=True,
+                proof=raw,
+            )
+        )
 
     def heard(self, proof: bytes) -> bool:
         """Take another device's proof against the server; False if it tells nothing new."""

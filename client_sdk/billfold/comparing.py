@@ -10,7 +10,7 @@ have said that they saw. Only agreement and what cannot be cured end this.
 Spec: 21-sync.md
 """
 
-from billfold.accusing import GAP, Accuser, Later
+from billfold.accusing import GAP, STALE, Accuser, Later
 from billfold.beacons import beacon_message, hear, heard
 from billfold.evidence import (
     KeptCheckpoint,
@@ -24,6 +24,7 @@ from billfold.evidence import (
 from billfold.findings import read_findings
 from billfold.healing import offered_ids, offers, questions
 from billfold.line import Line
+from billfold.wrap_keeping import kept_wraps
 from billfold_protocol import codec
 from billfold_protocol.client_session import Accepted, Acked, StateShown
 from billfold_protocol.errors import ChainFork
@@ -236,6 +237,11 @@ class Comparison:
             return
         if missing := replica.core.graph.missing:
             self._accuser.once("Gap", GAP, missing[0].id)
+        if (hidden_k := replica.core.graph.missing_membership) is not None:
+            # An entry is made under a membership entry that the server does not show.
+            self._accuser.once("StaleServer", STALE, codec.encode(hidden_k))
+        if self._has_compared:
+            self._judge_given()
         if not lost:
             self._agreed(later)
 
@@ -309,6 +315,17 @@ class Comparison:
                 about = codec.encode([beacon.device, dep.feed, mine])
                 self._accuser.stale(raw, beacon, later, statement_hash(about))
 
+    def _judge_given(self) -> None:
+        """Say so when even after a comparison a device has seen what does not come."""
+        replica = self._line.replica
+        for _, beacon in heard(replica):
+            for feed, (seq, _) in sorted(beacon.vector.items()):
+                mine = replica.vector.get(feed, (-1, b""))[0]
+                if mine < seq:
+                    about = codec.encode([beacon.device, feed, mine])
+                    self._accuser.once("StaleServer", STALE, statement_hash(about))
+                    break
+
     def _returned(self, ids: tuple[EntryId, ...]) -> None:
         """Ask again once everything that was offered is answered."""
         if self._returning:
@@ -328,9 +345,10 @@ class Comparison:
         missing = chain.raws[k + 1 :]
         if missing:
             self._accuser.chain_rollback()
-        for raw in missing:
+        for index, raw in enumerate(missing, start=k + 1):
             self._offered.add(EntryId(membership_hash(raw[64:])))
-            self._line.send(Append(wallet_id=replica.wallet_id, entry=raw, wraps=()))
+            wraps = kept_wraps(replica, index)
+            self._line.send(Append(wallet_id=replica.wallet_id, entry=raw, wraps=wraps))
 
 
 def _is_older(entry: Dep, other: Dep) -> bool:

@@ -22,6 +22,7 @@ from billfold.pushing import Pushing
 from billfold.refusals import error_of
 from billfold.replica import Replica
 from billfold.snapshot_exchange import SnapshotExchange
+from billfold.wrap_keeping import keep_wraps
 from billfold_protocol.client_session import (
     Accepted,
     Acked,
@@ -180,6 +181,7 @@ class Conversation:
                 replica.receive_members(k, entries)
             case Wraps(wraps=wraps):
                 replica.receive_wraps(wraps)
+                keep_wraps(replica, wraps)
             case Entries():
                 self._entries(event)
             case CaughtUp(n=n):

@@ -9,8 +9,10 @@ from billfold.cursor import CURSOR_KEY, read_cursor
 from billfold.evidence import freshness
 from billfold.journal import SubscribeDue
 from billfold.line import Line
+from billfold.wrap_keeping import all_kept_wraps, ask_again_k
 from billfold_protocol.client_session import Opened
 from billfold_protocol.errors import ServerIdentity, ServerRollback
+from billfold_protocol.ids import ChainHead
 from billfold_protocol.membership import Home, ServerAddress
 from billfold_protocol.messages import Register, Subscribe, Wish
 
@@ -44,17 +46,18 @@ class Entrance:
         line, replica = self._line, self._line.replica
         cursor = read_cursor(replica.meta(CURSOR_KEY))
         is_known = cursor is not None and cursor.instance == line.session.challenge.instance
-        state = replica.state
-        if replica.core.epoch_key is None:
-            # The connection broke between a rotation and its wrapped key: ask for both again.
-            state = replica.core.chain.state_at(state.epoch.k - 1)
+        k, head = replica.state.k, replica.state.head
+        again_k = ask_again_k(replica)
+        if again_k is not None:
+            k = again_k
+            head = ChainHead(bytes(16)) if k < 0 else replica.core.chain.state_at(k).head
         line.freshness = freshness(replica, line.home.key, line.random(32))
         message = Subscribe(
             wallet_id=replica.wallet_id,
             device=replica.core.device_id,
             client_nonce=line.freshness.nonce,
-            k=state.k,
-            head=state.head,
+            k=k,
+            head=head,
             cursor=cursor if is_known else None,
             vector=None if is_known else replica.vector_on_server(),
             wish=self._wish(),
@@ -79,7 +82,7 @@ class Entrance:
             wallet_id=replica.wallet_id,
             device=replica.core.device_id,
             members=tuple(replica.core.chain.raws),
-            wraps=(),
+            wraps=all_kept_wraps(replica),
             token=line.token,
         )
         key = replica.core.secrets.signing_key

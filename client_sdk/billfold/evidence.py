@@ -9,7 +9,7 @@ Spec: 21-sync.md
 
 from dataclasses import dataclass
 
-from billfold.beacons import HEARD_KEY
+from billfold.beacons import heard
 from billfold.replica import Replica
 from billfold_protocol import codec, limits
 from billfold_protocol.errors import Malformed, VerificationError
@@ -99,6 +99,8 @@ def freshness(replica: Replica, key: ServerKey, salt: bytes) -> Freshness:
     """
     checkpoint, ack = read_checkpoint(replica, key), read_ack(replica, key)
     own = [item.raw for item in (checkpoint, ack) if item is not None]
-    heard = [replica.meta(HEARD_KEY + device.hex()) for device in replica.state.members]
-    others = [raw for raw in heard if raw is not None]
+    others = []
+    for raw, beacon in heard(replica):
+        # What the server signed for another device is ordered before its answer too.
+        others += [raw] if beacon.checkpoint is None else [raw, beacon.checkpoint]
     return Freshness.of(salt, [*own, *others[: limits.KNOWN_STATEMENTS_COUNT_MAX - len(own)]])

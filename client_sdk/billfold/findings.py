@@ -41,7 +41,7 @@ class Finding:
     """Between which times of the server's clock it happened, where that is known."""
 
     earlier: bytes = b""
-    """The hash of the statement that it contradicts, if this device held that."""
+    """The hash of the evidence by which this device found it; empty if it did not."""
 
     is_heard: bool = False
     """Whether another device found it."""
@@ -98,8 +98,8 @@ def _is_same(new: Finding, old: Finding) -> bool:
         return False
     if new.to_s == 0 or old.to_s == 0:
         return True
-    if not (new.is_heard or old.is_heard):
-        # The same evidence shows the same event; once it was renewed, what it shows is new.
+    # The same evidence shows the same event; once it was renewed, what it shows is new.
+    if (new.earlier and new.earlier == old.earlier) or not (new.is_heard or old.is_heard):
         return new.earlier == old.earlier
     return new.from_s <= old.to_s and old.from_s <= new.to_s
 

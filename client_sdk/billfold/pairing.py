@@ -163,9 +163,10 @@ class Newcomer:
                     if len(raws) > limits.CHAIN_LENGTH_MAX:
                         raise RemoteProtocolError("the server sends too many membership entries")
                 case Wraps(wraps=wraps):
-                    return self._open_chain(
-                        raws, [(k, wrapped) for k, _, wrapped in wraps], welcome
-                    )
+                    # Those of the other members are asked for again once there is a store.
+                    me = self._secrets.device_id
+                    own = [(k, wrapped) for k, device, wrapped in wraps if device == me]
+                    return self._open_chain(raws, own, welcome)
                 case Ended() | CaughtUp() | Entries():
                     raise PairingFailed("the server does not give this device the wallet's keys")
                 case _:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from billfold.authoring import Author, Authored
 from billfold.replica import Replica
+from billfold.wrap_keeping import keep_wraps
 from billfold_protocol.errors import (
     AccessError,
     BillfoldError,
@@ -88,6 +89,7 @@ class Proposals:
         """Adopt the entry on its way: the server has appended it."""
         if self._queue and (authored := self._queue[0].authored) is not None:
             self._replica().adopt(authored)
+            keep_wraps(self._replica(), authored.wraps)
             self._finish(None)
 
     def refused(self, rejection: Rejection) -> bool:

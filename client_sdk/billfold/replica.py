@@ -338,6 +338,10 @@ class Replica:
         """Return a named value, or None."""
         return self._meta.get(key)
 
+    def meta_keys(self, prefix: str) -> list[str]:
+        """Return the names that begin so, sorted."""
+        return sorted(key for key in self._meta if key.startswith(prefix))
+
     def put_meta(self, key: str, value: bytes | None) -> None:
         """Note a named value for the store, or with None its removal."""
         if value is None:

@@ -83,6 +83,9 @@ class Synchronizer:
         self._hurry = asyncio.Event()
         self._has_been_online = False
         self.last_error: BillfoldError | None = None
+        self._said: tuple[str, str] | None = None
+        """Why the server was left, as it was told last."""
+
         self._committer = Committer(
             store,
             lambda: self.replica,
@@ -301,7 +304,7 @@ class Synchronizer:
                 self._tell_journal()
                 self._flush()
                 if conversation.is_live and not was_live:
-                    self.last_error = None
+                    self.last_error = self._said = None
                     self._has_been_online = True
                     self.tell(ConnectionChanged(is_online=True))
                     conversation.send_beacon()
@@ -328,7 +331,10 @@ class Synchronizer:
 
     def _went_offline(self, error: BillfoldError) -> None:
         self.last_error = error
-        if not isinstance(error, TransportError | RemoteProtocolError):
+        said = (type(error).__name__, str(error))
+        # It is the same finding at each attempt until the wallet has been online again.
+        if not isinstance(error, TransportError | RemoteProtocolError) and said != self._said:
+            self._said = said
             self.tell(Warned(error))
         self.tell(ConnectionChanged(is_online=False, reason=error))
 

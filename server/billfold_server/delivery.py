@@ -163,7 +163,7 @@ class Delivery:
                 batch, size = [], 0
 
     def send_wraps(self, peer: Peer, wallet_id: WalletId, wraps: Sequence[StoredWrap]) -> None:
-        """Send the wraps of one device, in bounded messages."""
+        """Send wraps, in bounded messages."""
         for start in range(0, len(wraps), limits.MEMBERS_COUNT_MAX):
             some = wraps[start : start + limits.MEMBERS_COUNT_MAX]
             listed = tuple((wrap.k, wrap.device, wrap.raw) for wrap in some)
@@ -279,12 +279,11 @@ class Delivery:
         self.counters.members_appended += 1
         self.appended(step.peer, wallet)
         members = wallet.chain.state_at(k).members
-        wraps = {wrap.device: wrap for wrap in step.wraps}
         for peer, subscription in self.hub.listeners(wallet_id):
             if peer is not step.peer:
                 peer.send(Members(wallet_id=wallet_id, k=k, entries=(step.member.raw,)))
-            wrap = wraps.get(subscription.device)
-            if wrap is not None and peer is not step.peer:
-                self.send_wraps(peer, wallet_id, [wrap])
             if subscription.device not in members:
                 self.end_with(peer, wallet_id, Reason.REVOKED)
+            elif peer is not step.peer:
+                # Each device keeps all of them, so that any can give them back.
+                self.send_wraps(peer, wallet_id, step.wraps)

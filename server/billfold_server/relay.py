@@ -52,7 +52,7 @@ from billfold_server.quotas import RateLimiter
 from billfold_server.snapshot_desk import SnapshotDesk
 from billfold_server.snapshot_intake import SnapshotIntake
 from billfold_server.snapshot_service import PruneJob, SnapshotService
-from billfold_server.store import LogStore, Pruned, StoredEntry
+from billfold_server.store import LogStore, Pruned, StoredEntry, StoredWrap
 from billfold_server.wallet_log import ActiveWallet, Wallets
 
 Piece = Sequence[StoredEntry] | bytes
@@ -342,11 +342,24 @@ class Relay:
             self._delivery.end_with(peer, wallet_id, Reason.REVOKED)
             return
         wraps = self._store.read_wraps(wallet_id, message.device, after_k=from_k - 1)
-        self._delivery.send_wraps(peer, wallet_id, wraps)
+        self._delivery.send_wraps(peer, wallet_id, [*wraps, *self._others_wraps(message, from_k)])
         self._delivery.send_beacons(peer, wallet, message.device)
         subscription = Subscription(device=message.device, n=n, skip=skip)
         self._delivery.hub.join(wallet_id, peer, subscription)
         self._snapshots.begin(peer, wallet, subscription, message.wish)
+
+    def _others_wraps(self, message: Subscribe, from_k: int) -> list[StoredWrap]:
+        """Return the wraps of the other members that every device keeps: those of the epoch."""
+        state = self._wallets.require(message.wallet_id).durable_state
+        if from_k > state.k:
+            return []
+        after_k = max(from_k, state.epoch.k) - 1
+        return [
+            wrap
+            for device in state.members
+            if device != message.device
+            for wrap in self._store.read_wraps(message.wallet_id, device, after_k=after_k)
+        ]
 
     def _compare(self, peer: Peer, message: Compare) -> None:
         wallet = self._wallets.require(message.wallet_id)
