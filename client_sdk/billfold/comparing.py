@@ -40,7 +40,7 @@ from billfold_protocol.feed import (
 )
 from billfold_protocol.ids import EntryId
 from billfold_protocol.membership import membership_hash
-from billfold_protocol.messages import Append, Compare
+from billfold_protocol.messages import Append, Compare, Remind
 
 HEALING_KEY = "healing"
 """Set from the moment when a loss is told to that when the server holds everything again."""
@@ -345,6 +345,9 @@ class Comparison:
         missing = chain.raws[k + 1 :]
         if missing:
             self._accuser.chain_rollback()
+            kept = read_checkpoint(replica, self._line.home.key)
+            if kept is not None:
+                self._line.send(Remind(wallet_id=replica.wallet_id, checkpoint=kept.raw))
         for index, raw in enumerate(missing, start=k + 1):
             self._offered.add(EntryId(membership_hash(raw[64:])))
             wraps = kept_wraps(replica, index)

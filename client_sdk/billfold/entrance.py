@@ -3,18 +3,19 @@
 Spec: 20-handshake.md
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from billfold.cursor import CURSOR_KEY, read_cursor
 from billfold.evidence import freshness
 from billfold.journal import SubscribeDue
 from billfold.line import Line
 from billfold.wrap_keeping import all_kept_wraps, ask_again_k
+from billfold_protocol import limits
 from billfold_protocol.client_session import Opened
 from billfold_protocol.errors import ServerIdentity, ServerRollback
 from billfold_protocol.ids import ChainHead
 from billfold_protocol.membership import Home, ServerAddress
-from billfold_protocol.messages import Register, Subscribe, Wish
+from billfold_protocol.messages import Register, RegisterPart, Subscribe, Wish
 
 
 class Entrance:
@@ -78,12 +79,29 @@ class Entrance:
         if replica.meta(CURSOR_KEY) is not None:
             line.was_forgotten = True
             replica.put_meta(CURSOR_KEY, None)
+        *parts, last = _pieces(replica.core.chain.raws)
+        for part in parts:
+            line.send(RegisterPart(wallet_id=replica.wallet_id, members=part))
         message = Register(
             wallet_id=replica.wallet_id,
             device=replica.core.device_id,
-            members=tuple(replica.core.chain.raws),
+            members=last,
             wraps=all_kept_wraps(replica),
             token=line.token,
         )
         key = replica.core.secrets.signing_key
         line.outgoing.append(line.session.register(message, key, pinned_key=line.home.key))
+
+
+def _pieces(raws: Sequence[bytes]) -> list[tuple[bytes, ...]]:
+    """Split a chain into what fits into one message each; there is at least one piece."""
+    pieces: list[list[bytes]] = [[]]
+    size = 0
+    for raw in raws:
+        is_full = size + len(raw) > limits.BATCH_SIZE_MAX
+        if pieces[-1] and (is_full or len(pieces[-1]) == limits.BATCH_COUNT_MAX):
+            pieces.append([])
+            size = 0
+        pieces[-1].append(raw)
+        size += len(raw)
+    return [tuple(piece) for piece in pieces]

@@ -122,6 +122,9 @@ BEACON_SIZE_MAX = 100 * 1024
 KNOWN_STATEMENTS_COUNT_MAX = 16
 """Statements whose existence one client nonce shows."""
 
+REGISTRATION_SIZE_MAX = 8 * 1024 * 1024
+"""Bytes of membership entries that one connection brings before a registration."""
+
 RENDEZVOUS_FRAME_SIZE_MAX = 16 * 1024
 """One message between two linking devices."""
 

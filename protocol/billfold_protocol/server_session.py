@@ -28,6 +28,7 @@ from billfold_protocol.messages import (
     Locate,
     Push,
     Register,
+    RegisterPart,
     ServerMessage,
     Subscribe,
     Unsubscribe,
@@ -105,6 +106,12 @@ class ServerSession:
                     )
                 self._phases[message.wallet_id] = WalletPhase.ASKED
                 self._ended.discard(message.wallet_id)
+            case RegisterPart():
+                if phase is not None:
+                    raise RemoteProtocolError(
+                        "the wallet is subscribed to on this connection already",
+                        close_code=CLOSE_POLICY,
+                    )
             case Unsubscribe():
                 self.end(message.wallet_id)
             case _:

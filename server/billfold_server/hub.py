@@ -47,6 +47,8 @@ class Subscription:
     """What the peer said it holds; not sent again while it catches up."""
 
     is_live: bool = False
+    reminded_k: int = -1
+    """Up to which index the server once held the chain, by its own signature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,12 @@ Spec: 21-sync.md
 
 import hmac
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from enum import Enum, unique
 
 from billfold_protocol.errors import BillfoldError, RemoteProtocolError
-from billfold_protocol.feed import Beacon, Reason, parse_entry
+from billfold_protocol.feed import Beacon, Checkpoint, Reason, parse_entry
 from billfold_protocol.ids import EntryId, WalletId
 from billfold_protocol.membership import Kind, membership_hash
 from billfold_protocol.messages import (
@@ -18,6 +19,7 @@ from billfold_protocol.messages import (
     Push,
     Register,
     Registered,
+    Remind,
     SendBeacon,
 )
 from billfold_server.commits import (
@@ -31,6 +33,7 @@ from billfold_server.commits import (
 from billfold_server.delivery import Delivery
 from billfold_server.hub import Peer
 from billfold_server.quotas import Quotas, RateLimiter
+from billfold_server.registrations import RegistrationParts
 from billfold_server.store import AppendMembers, StoredMember
 from billfold_server.wallet_log import (
     ActiveWallet,
@@ -75,6 +78,9 @@ class Intake:
         self._config = config
         self._now_s = now_s
         self._staged = Commit()
+        self.registrations = RegistrationParts()
+        """The beginnings of chains that are too long for one message."""
+
         self._registering: dict[WalletId, Registration] = {}
         """The registrations that are staged or on their way to the disk."""
 
@@ -118,12 +124,13 @@ class Intake:
     def register(self, peer: Peer, message: Register) -> None:
         """Take a new wallet, if the operator lets this peer bring one."""
         wallet_id = message.wallet_id
+        members = (*self.registrations.take(peer, wallet_id), *message.members)
         reason = self._refuse_registration(peer, message)
         if reason is not None:
             self._delivery.end_with(peer, wallet_id, reason)
             return
         try:
-            chain, wraps = check_registration(message)
+            chain, wraps = check_registration(replace(message, members=members))
             member = chain.state.members.get(message.device)
         except BillfoldError:
             self._delivery.end_with(peer, wallet_id, Reason.INVALID)
@@ -145,11 +152,11 @@ class Intake:
             self._delivery.end(peer, wallet_id)
             peer.send(Registered(wallet_id=wallet_id))
             return
-        members = tuple(StoredMember(k=k, raw=raw) for k, raw in enumerate(message.members))
-        write = AppendMembers(wallet_id=wallet_id, members=members, wraps=wraps)
+        stored = tuple(StoredMember(k=k, raw=raw) for k, raw in enumerate(members))
+        write = AppendMembers(wallet_id=wallet_id, members=stored, wraps=wraps)
         registration = self._registering[wallet_id] = Registration(write, [peer])
         self._staged.registrations.append(registration)
-        self._staged.size += sum(map(len, message.members))
+        self._staged.size += sum(map(len, members))
 
     def _refuse_registration(self, peer: Peer, message: Register) -> Reason | None:
         match self._config.registration:
@@ -171,7 +178,11 @@ class Intake:
         wallet = self._wallets.require(message.wallet_id)
         device = peer.subscriptions[message.wallet_id].device
         named = EntryId(membership_hash(message.entry[64:]))
-        if not self._member_rate.take((message.wallet_id, device), 1, now_s=self._now_s()):
+        # What it once held, by its own word, comes back at any rate.
+        is_rated = wallet.state.k >= peer.subscriptions[message.wallet_id].reminded_k
+        if is_rated and not self._member_rate.take(
+            (message.wallet_id, device), 1, now_s=self._now_s()
+        ):
             self._delivery.refuse(peer, wallet, [named], Reason.RATE)
             return
         is_next, before = True, wallet.state
@@ -190,6 +201,14 @@ class Intake:
         gone = before.members.keys() - wallet.state.members.keys()
         removed = tuple(d for d in sorted(gone) if before.members[d].kind is Kind.RECOVERY)
         self.stage(wallet, size).steps.append(MemberStep(member, wraps, peer, removed))
+
+    def remind(self, peer: Peer, message: Remind) -> None:
+        """Take note of what this server has signed; another's signature says nothing."""
+        with suppress(BillfoldError):
+            key = self._delivery.server_key
+            said = Checkpoint.verify(message.checkpoint, key, message.wallet_id)
+            subscription = peer.subscriptions[message.wallet_id]
+            subscription.reminded_k = max(subscription.reminded_k, said.k)
 
     def push(self, peer: Peer, message: Push) -> None:
         """Take an author's own new entries."""

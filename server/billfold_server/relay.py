@@ -32,6 +32,8 @@ from billfold_protocol.messages import (
     Push,
     PutLocator,
     Register,
+    RegisterPart,
+    Remind,
     SendBeacon,
     ServerState,
     SnapshotBytes,
@@ -174,6 +176,7 @@ class Relay:
 
     def disconnect(self, peer: Peer) -> None:
         """End a connection."""
+        self._intake.registrations.take(peer)
         for wallet_id in tuple(peer.subscriptions):
             self._delivery.end(peer, wallet_id)
 
@@ -198,6 +201,10 @@ class Relay:
                 self._subscribe(peer, message)
             case Register():
                 self._intake.register(peer, message)
+            case RegisterPart():
+                self._intake.registrations.add(peer, message)
+            case Remind():
+                self._intake.remind(peer, message)
             case Append():
                 self._intake.append(peer, message)
             case Push():

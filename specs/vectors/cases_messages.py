@@ -226,6 +226,11 @@ _FROM_CLIENT: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
             ("wish", [[], None], (*_wish(), ("nil", None))),
         ),
     ),
+    58: (
+        "Remind",
+        _about(("checkpoint", _SIGNED, (*_NOT_BYTES, ("large", bytes(513))))),
+    ),
+    59: ("RegisterPart", _about(("members", _ENTRIES, _raws()))),
     57: ("AskState", _about(("nonce", secret("message client nonce"), _bytes_of(32)))),
     51: (
         "PutLocator",

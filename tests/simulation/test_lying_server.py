@@ -1,5 +1,8 @@
 from collections.abc import Iterable
 from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
 
 from billfold.findings import Finding, read_findings
 from billfold_protocol.feed import Checkpoint, Vector, vector_hash
@@ -61,6 +64,22 @@ async def test_an_empty_server_is_filled_by_a_device_that_did_not_make_the_lost_
     assert tablet.replica.core.epoch_key is not None
     assert shown(phone).count("ServerRollback") == 1
     assert old.device_id not in tablet.replica.state.members
+
+
+async def test_an_empty_server_is_filled_with_a_chain_that_takes_many_messages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = SimpleNamespace(BATCH_SIZE_MAX=2048, BATCH_COUNT_MAX=2)
+    monkeypatch.setattr("billfold.entrance.limits", small)
+    stage, laptop, phone = pair("many pieces")
+    for number in range(3):
+        stage.link(laptop, f"other {number}")
+    stage.server.roll_back({})
+    stage.settle()
+    log = stage.server.store.load_wallet(laptop.wallet_id)
+    assert log is not None
+    assert list(log.members) == list(laptop.replica.core.chain.raws)
+    assert laptop.replica.state_hash() == phone.replica.state_hash()
 
 
 async def test_a_lost_revoke_is_a_rollback_of_the_chain_and_is_given_back() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from billfold_protocol import codec, limits
 from billfold_protocol.errors import Malformed
 from billfold_protocol.feed import Vector, parse_vector
+from billfold_protocol.feed.beacon import CHECKPOINT_SIZE_MAX
 from billfold_protocol.feed.vector import encode_vector
 from billfold_protocol.ids import ChainHead, DeviceId, FeedId, InstanceId, WalletId
 from billfold_protocol.messages import recovery
@@ -170,6 +171,22 @@ class AskState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remind:
+    """Show the server what it has signed, so that what it lost may come back at any rate."""
+
+    wallet_id: WalletId
+    checkpoint: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterPart:
+    """Bring the beginning of a chain that is too long for one `Register`, in order."""
+
+    wallet_id: WalletId
+    members: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unsubscribe:
     """End a subscription; the connection stays."""
 
@@ -187,6 +204,8 @@ ClientMessage = (
     | SendBeacon
     | Unsubscribe
     | AskState
+    | Remind
+    | RegisterPart
     | FromClient
     | PutLocator
     | Locate
@@ -219,6 +238,10 @@ def encode_client_message(message: ClientMessage) -> bytes:
             fields = [57, message.wallet_id, message.client_nonce]
         case PutLocator() | Locate():
             fields = message.fields()
+        case Remind():
+            fields = [58, message.wallet_id, message.checkpoint]
+        case RegisterPart():
+            fields = [59, message.wallet_id, list(message.members)]
         case OfferSnapshot() | SnapshotPart() | Judge() | WantSnapshot():
             fields = client_fields(message)
     return codec.encode(fields)
@@ -285,8 +308,21 @@ def _parse_about_wallet(kind: int, wallet_id: WalletId, rest: list[object]) -> C
             )
         case 40, []:
             return Unsubscribe(wallet_id=wallet_id)
+        case _:
+            return _parse_about_evidence(kind, wallet_id, rest)
+
+
+def _parse_about_evidence(kind: int, wallet_id: WalletId, rest: list[object]) -> ClientMessage:
+    match kind, rest:
         case 57, [client_nonce]:
             return AskState(wallet_id=wallet_id, client_nonce=codec.as_bytes(client_nonce, 32))
+        case 58, [checkpoint]:
+            return Remind(
+                wallet_id=wallet_id,
+                checkpoint=codec.as_bytes(checkpoint, size_max=CHECKPOINT_SIZE_MAX),
+            )
+        case 59, [members]:
+            return RegisterPart(wallet_id=wallet_id, members=parse_raws(members))
         case _:
             return parse_from_client(kind, wallet_id, rest)
 
