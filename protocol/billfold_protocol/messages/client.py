@@ -242,6 +242,10 @@ def encode_client_message(message: ClientMessage) -> bytes:
             fields = [59, message.wallet_id, list(message.members)]
         case PutLocator() | Locate():
             fields = message.fields()
+        case Remind():
+            fields = [58, message.wallet_id, message.checkpoint]
+        case RegisterPart():
+            fields = [59, message.wallet_id, list(message.members)]
         case OfferSnapshot() | SnapshotPart() | Judge() | WantSnapshot():
             fields = client_fields(message)
     return codec.encode(fields)
