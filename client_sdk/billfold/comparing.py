@@ -22,7 +22,7 @@ from billfold.evidence import (
     read_checkpoint,
 )
 from billfold.findings import read_findings
-from billfold.healing import offered_ids, offers, questions
+from billfold.healing import lacking, offered_ids, offers, questions
 from billfold.line import Line
 from billfold_protocol import codec
 from billfold_protocol.client_session import Accepted, Acked, StateShown
@@ -37,7 +37,7 @@ from billfold_protocol.feed import (
     statement_hash,
     vector_hash,
 )
-from billfold_protocol.ids import EntryId
+from billfold_protocol.ids import DeviceId, EntryId
 from billfold_protocol.membership import membership_hash
 from billfold_protocol.messages import Append, Compare
 
@@ -64,6 +64,9 @@ class Comparison:
         self._is_asking = False
         self._asks_count = 0
         self._has_compared = False
+        self._asked_about: dict[DeviceId, bytes] = {}
+        """The heads of which each device's beacon last made this one ask."""
+
         self._n = self._agreed_n = self._asked_ms = 0
         self._offered: set[EntryId] = set()
         """Membership entries that the server had lost, on their way to it again."""
@@ -177,7 +180,12 @@ class Comparison:
             return
         for proof in beacon.proofs:
             self._accuser.heard(proof)
-        if self._line.is_live and lost_heads(beacon.vector, replica.vector):
+        if not self._line.is_live or not lost_heads(beacon.vector, replica.vector):
+            return
+        # Once for the same heads: two devices that were told different things would not end.
+        named = vector_hash(beacon.vector)
+        if self._asked_about.get(beacon.device) != named:
+            self._asked_about[beacon.device] = named
             self._ask()
 
     def send_beacon(self) -> None:
@@ -218,7 +226,7 @@ class Comparison:
         self._judge(later)
         keep_checkpoint(replica, line.home.key, later.raw, theirs)
         drop_ack(replica, line.home.key)
-        lost = lost_heads(replica.vector_on_server(), theirs)
+        lost = lacking(replica, theirs)
         if lost and lost != self._lost:
             # What did not get on by being offered once does not by being offered again.
             self._lost = lost

@@ -4,18 +4,25 @@ Spec: 21-sync.md
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from billfold.device import DeviceSecrets
 from billfold.document import Document, SetAside
 from billfold.events import Event, Warned
 from billfold.journal import Journal
-from billfold.store import PutEpochKey, PutQuarantined, WalletStore, Write
+from billfold.store import (
+    EntryStatus,
+    PutEpochKey,
+    PutQuarantined,
+    SetStatus,
+    WalletStore,
+    Write,
+)
 from billfold.succession import Succession
 from billfold_protocol import limits
-from billfold_protocol.crypto.signing import Verified
-from billfold_protocol.envelope import RandomBytes
+from billfold_protocol.crypto.signing import Signed, Verified
+from billfold_protocol.envelope import Content, RandomBytes, open_entry
 from billfold_protocol.errors import (
     BillfoldError,
     DeviceCloned,
@@ -23,6 +30,7 @@ from billfold_protocol.errors import (
     Malformed,
     PeerPoison,
     Quarantined,
+    RemoteProtocolError,
     StoreDamaged,
     VerificationError,
 )
@@ -63,6 +71,12 @@ class Core:
     now_ms: Callable[[], int]
     random: RandomBytes
     journal: Journal = field(default_factory=Journal)
+    is_rebuild_due: bool = False
+    """Whether entries that the document holds do not count any more, because of a fork."""
+
+    fallen: list[Dep] = field(default_factory=list)
+    """Own entries among them, whose edits are made anew."""
+
     _bad_back_links: set[int] = field(default_factory=set)
 
     @property
@@ -116,6 +130,15 @@ class Core:
         if copied is not None and copied in self.chain.state.members:
             self.tell(Warned(cloned_error(copied, is_this=copied == self.device_id)))
 
+    def note_lost(self, lost: Iterable[Dep]) -> None:
+        """Take note of entries that do not count any more because of a fork."""
+        for dep in lost:
+            # The document cannot hold two branches of a feed: it is built anew.
+            self.is_rebuild_due = True
+            self.write(SetStatus(dep.feed, dep.seq, dep.id, EntryStatus.EXCLUDED))
+            if dep.feed in self.own_feeds:
+                self.fallen.append(dep)
+
     def keep_key(self, epoch: EpochId, key: EpochKey) -> None:
         """Keep an epoch key and all that it leads back to; a bad back-link is told of once."""
         opened = open_back_links(self.chain, {**self.epoch_keys, epoch: key})
@@ -133,7 +156,7 @@ class Core:
             self.tell(Warned(item.error))
 
     def stored_entries(self, feed: FeedId, from_seq: int = 0) -> Iterator[bytes]:
-        """Read the raw entries of a feed back, in order.
+        """Read the raw entries of a feed's line back, in order.
 
         Raises:
             StoreDamaged: stored bytes fail their checks.
@@ -151,6 +174,18 @@ class Core:
             from_seq = batch[-1].seq + 1
 
 
+def open_counted(core: Core, entry: Verified[Entry], key: EpochKey) -> Content | None:
+    """Open an entry that counts; one that does not open, or is no content, is set aside."""
+    try:
+        return open_entry(entry, core.wallet_id, key)
+    except (VerificationError, RemoteProtocolError, LimitExceeded) as error:
+        if entry.value.id not in core.quarantined:
+            core.quarantined.add(entry.value.id)
+            core.write(PutQuarantined(entry.value.id, entry.raw, str(error)))
+            core.tell(Warned(error))
+        return None
+
+
 def cloned_error(device: DeviceId, *, is_this: bool) -> DeviceCloned:
     """Return what the person is told when two copies of a device are alive."""
     which = "this device" if is_this else f"the device {device.hex()[:8]}"
@@ -160,16 +195,41 @@ def cloned_error(device: DeviceId, *, is_this: bool) -> DeviceCloned:
     )
 
 
-def read_entry(store: WalletStore, wallet_id: WalletId, dep: Dep) -> Entry:
+def read_entry(store: WalletStore, wallet_id: WalletId, dep: Dep) -> Signed[Entry]:
     """Read one entry back from the store.
 
     Raises:
-        StoreDamaged: it is not there.
+        StoreDamaged: it is not there, or damaged.
     """
     found = store.read_entries(dep.feed, from_seq=dep.seq, count_max=1, size_max=1)
-    if not found or found[0].seq != dep.seq:
+    if not found or found[0].entry_id != dep.id:
+        found = [entry for entry in store.read_beside(dep.feed) if entry.entry_id == dep.id]
+    if not found:
         raise StoreDamaged("an entry that the wallet builds on is missing from its file")
-    return parse_entry(found[0].raw, wallet_id).value
+    try:
+        return parse_entry(found[0].raw, wallet_id)
+    except (Malformed, VerificationError) as error:
+        raise StoreDamaged("an entry in the wallet's file is damaged") from error
+
+
+class EntryReader:
+    """Reads entries back, also those that are not in the store yet."""
+
+    def __init__(self, store: WalletStore, journal: Journal, wallet_id: WalletId) -> None:
+        self._store = store
+        self._journal = journal
+        self._wallet_id = wallet_id
+
+    def __call__(self, dep: Dep) -> Signed[Entry]:
+        """Return an entry.
+
+        Raises:
+            StoreDamaged: it is not there, or damaged.
+        """
+        raw = self._journal.find_entry(dep.id)
+        if raw is not None:
+            return parse_entry(raw, self._wallet_id)
+        return read_entry(self._store, self._wallet_id, dep)
 
 
 def verified_entry(core: Core, raw: bytes) -> Verified[Entry]:

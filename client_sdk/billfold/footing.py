@@ -5,21 +5,27 @@
        └───────right comes back────┘ what was made before is shown and vouched for
 
     own feed ──another copy writes it──► leaving ──store opened anew──► new feed, opened as an alarm
+    builds on a fork's branch that falls ──► rebuilt; own edits are made anew in a new feed
+
     own feed ──store restored──────────► new feed, opened once caught up
 
 Spec: 15-feeds.md
 """
+
+from collections.abc import Sequence
 
 from billfold.core import Core
 from billfold.document import MergeKinds
 from billfold.events import RecordsChanged
 from billfold.inbox import Inbox
 from billfold.outbox import Outbox
-from billfold.rebuilding import rebuild_document
+from billfold.pending import Pending
+from billfold.rebuilding import edits_in, fallen_edits, rebuild_document
 from billfold.reexpressing import drop_what_came, express_again
 from billfold.restoring import leave_feed
-from billfold.store import ReplaceDocument
+from billfold.store import DropEntry, MarkAcked
 from billfold_protocol.feed import FEED_SALT_SIZE, Dep, Entry
+from billfold_protocol.ids import EntryId
 
 
 class Footing:
@@ -50,6 +56,9 @@ class Footing:
         """Whether the document lacks what this device made and what does not count now."""
 
         self._is_rebuild_due = False
+        self._fallen: list[Pending] = []
+        """Own edits that a fork took while this device might not write."""
+
         self.is_leaving = False
         """Whether another copy of this device writes its feed: the replica opens anew after the
         next commit, with a feed of its own."""
@@ -69,6 +78,10 @@ class Footing:
         self._is_rebuild_due = core.is_reader
         if not core.may_write:
             return
+        if has_fallen(core):
+            core.is_rebuild_due = True
+        if core.is_rebuild_due:
+            return  # What counts is not in the document yet, nor perhaps a feed to vouch in.
         base = self._outbox.base
         own = () if base is None else core.graph.excluded_under(base)
         if self._is_set_back:
@@ -84,18 +97,47 @@ class Footing:
             self._outbox.vouch()
 
     def rebuild_if_needed(self) -> None:
-        """Stop showing what does not count, on a device that may not vouch for it."""
+        """Stop showing what does not count: a reader by a cut, anyone by a fork.
+
+        No commit may be under way.
+
+        Raises:
+            StoreDamaged: an entry is missing from the store, or damaged.
+        """
         core = self._core
-        if not self._is_rebuild_due:
-            return
+        if core.is_rebuild_due and core.may_write:
+            self._follow_fork()
+        elif core.is_reader and (self._is_rebuild_due or core.is_rebuild_due):
+            self._rebuild_as_reader()
+
+    def _rebuild_as_reader(self) -> None:
+        core = self._core
         self._is_rebuild_due = False
         lost = core.graph.cut_off()
-        if not lost and (self._is_set_back or self._outbox.pending_count == 0):
+        is_whole = self._is_set_back or self._outbox.pending_count == 0
+        if not lost and not core.is_rebuild_due and is_whole:
             return
-        core.document = rebuild_document(core, lost, self._merge_kinds)
-        core.write(ReplaceDocument(core.document.save()))
+        self._fallen += fallen_edits(core)
+        core.is_rebuild_due = False
+        rebuild_document(core, lost, self._merge_kinds, pending=self._pending_changes())
         self._is_set_back = True
         core.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
+
+    def _follow_fork(self) -> None:
+        """Show the branch that stands, and make anew what this device had built on another."""
+        core = self._core
+        fallen = [*self._fallen, *fallen_edits(core)]
+        self._fallen.clear()
+        if has_fallen(core) and not self.is_leaving:
+            self._outbox.begin_feed()
+        core.is_rebuild_due = self._is_elsewhere = False
+        rebuild_document(core, (), self._merge_kinds, pending=self._pending_changes())
+        express_again(core, self._outbox, [*fallen, *self._outbox.pending])
+        core.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
+        self.settle()
+
+    def _pending_changes(self) -> list[bytes]:
+        return [edit.change for edit in self._outbox.pending]
 
     @property
     def may_seal(self) -> bool:
@@ -132,9 +174,45 @@ class Footing:
             before = alien.prev
             base = Dep(core.feed, alien.seq - 1, before) if isinstance(before, bytes) else None
         core.write(*leave_feed(core.random(FEED_SALT_SIZE), base))
+        self._withdraw(self._outbox.unacked_of(core.feed, alien.seq))
+
+    def refused_as_fork(self, ids: Sequence[EntryId]) -> None:
+        """Take note that a server holds other entries at the places of own ones of a feed before.
+
+        It never takes them, so they are made anew. Those of the present feed wait: the server
+        shows what it holds there, and that feed is left.
+        """
+        core = self._core
+        for feed in core.own_feeds - {core.feed}:
+            entries = self._outbox.unacked_of(feed, 0)
+            places = [index for index, dep in enumerate(entries) if dep.id in ids]
+            if places:
+                self._withdraw(entries[places[0] :])
+
+    def _withdraw(self, entries: Sequence[Dep]) -> None:
+        """Take own entries back that no server will give to others, and make their edits anew."""
+        core = self._core
+        if not entries:
+            return
+        edits = [] if core.is_rebuild_due else edits_in(core, entries)
+        outcome = None if core.is_rebuild_due else core.graph.withdraw(entries)
+        self._outbox.give_up(entries)
+        if outcome is None:
+            # Somebody has them: they are given to others as anybody's.
+            core.write(MarkAcked(entries[0].feed, entries[-1].seq))
+            return
+        core.write(*(DropEntry(*dep) for dep in entries))
+        self._fallen += edits
+        core.is_rebuild_due = True
+        self._inbox.settle(outcome)
 
     def _express_again_if_needed(self) -> None:
         """Make what waits in the outbox anew, if it was made in another feed."""
         if self._is_elsewhere and self._core.may_write:
             self._is_elsewhere = False
-            express_again(self._core, self._outbox)
+            express_again(self._core, self._outbox, self._outbox.pending)
+
+
+def has_fallen(core: Core) -> bool:
+    """Whether something of the present feed is set aside: the device goes on in a new one then."""
+    return any(core.graph.is_set_aside(end) for end in core.graph.ends_of(core.feed))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from billfold.authoring import create_chain
 from billfold.device import DeviceSecrets
-from billfold.store import PutEpochKey, PutMember, PutMeta, Write
+from billfold.store import DeleteMeta, PutEpochKey, PutMember, PutMeta, Write
 from billfold_protocol import codec, limits
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import Malformed, StoreDamaged
@@ -123,6 +123,22 @@ def parse_previous(data: bytes | None) -> Dep | None:
         )
     except Malformed as error:
         raise StoreDamaged("the wallet's file is damaged") from error
+
+
+def new_feed(salt: bytes, previous: Dep | None) -> list[Write]:
+    """Return the writes by which a device goes on in a new feed.
+
+    Args:
+        salt: 16 random bytes, the new feed's.
+        previous: what the new feed follows.
+    """
+    return [
+        PutMeta(FEED_SALT_KEY, salt),
+        DeleteMeta(NAMED_KEY),
+        DeleteMeta(PREVIOUS_FEED_KEY)
+        if previous is None
+        else PutMeta(PREVIOUS_FEED_KEY, encode_previous(previous)),
+    ]
 
 
 def encode_previous(previous: Dep) -> bytes:

@@ -8,24 +8,16 @@ Spec: 21-sync.md
 
 from collections.abc import Iterable, Sequence
 
-from billfold.core import Core
+from billfold.core import Core, open_counted
 from billfold.events import RecordsChanged, Warned
 from billfold.store import (
     AppendChanges,
     EntryStatus,
     LocalEntry,
     PutEntry,
-    PutQuarantined,
 )
 from billfold_protocol.crypto.signing import Signed, Verified
-from billfold_protocol.envelope import open_entry
-from billfold_protocol.errors import (
-    BillfoldError,
-    LimitExceeded,
-    RemoteProtocolError,
-    StoreDamaged,
-    VerificationError,
-)
+from billfold_protocol.errors import BillfoldError, Equivocation
 from billfold_protocol.feed import Dep, Entry, Outcome, parse_entry, verify_entry
 from billfold_protocol.ids import EpochId, EpochKey, FeedId
 
@@ -92,32 +84,13 @@ class Inbox:
         for epoch in [epoch for epoch in self._renewed if epoch in self._core.epoch_keys]:
             for entry in self._renewed.pop(epoch):
                 if self._is_counted(entry.value):
-                    self._core.write(_put(entry, EntryStatus.COUNTED))
+                    self._core.write(self._put(entry, EntryStatus.COUNTED))
         self._apply()
 
-    def restore(self, *, unopened: Iterable[VerifiedEntry], excluded: Iterable[bytes]) -> None:
-        """Take back, when the wallet opens, stored entries that are not part of its document.
-
-        Args:
-            unopened: entries that count, whose epoch's key had not come.
-            excluded: entries beyond a cut.
-
-        Raises:
-            StoreDamaged: stored bytes fail their checks.
-        """
+    def restore(self, unopened: Iterable[VerifiedEntry]) -> None:
+        """Take back, when the wallet opens, the entries whose epoch's key had not come."""
         for entry in unopened:
             self._take(entry)
-        core = self._core
-        for raw in excluded:
-            try:
-                outcome = core.graph.receive(parse_entry(raw, core.wallet_id))
-            except BillfoldError as error:
-                raise StoreDamaged("an entry in the wallet's file is damaged") from error
-            # It is stored as excluded, and an own one perhaps as not acknowledged.
-            for entry in outcome.excluded:
-                core.succession.grew(entry.value.feed, entry.value.seq)
-            outcome.excluded.clear()
-            self._settle(outcome)
         self._apply()
 
     def _is_alien(self, signed: Signed[Entry]) -> bool:
@@ -133,13 +106,17 @@ class Inbox:
         return True
 
     def _settle(self, outcome: Outcome) -> None:
+        core = self._core
         for refusal in outcome.refused:
-            self._core.tell(Warned(refusal.error))
+            core.tell(Warned(refusal.error))
+        for _ in outcome.equivocations:
+            core.tell(Warned(Equivocation("a device wrote two entries at one place of its feed")))
+        core.note_lost(outcome.lost)
         for entry in outcome.excluded:
-            self._core.note_entry(entry.value)
-            self._core.write(_put(entry, EntryStatus.EXCLUDED))
+            core.note_entry(entry.value)
+            core.write(self._put(entry, EntryStatus.EXCLUDED))
         for entry in outcome.counted:
-            self._core.note_entry(entry.value)
+            core.note_entry(entry.value)
             self._take(entry)
         for entry in outcome.renewed:
             self._renew(entry)
@@ -150,21 +127,18 @@ class Inbox:
         key = core.epoch_keys.get(entry.value.epoch)
         if key is None:
             self._unopened.setdefault(entry.value.epoch, []).append(entry)
-            core.write(_put(entry, EntryStatus.WAITING))
+            core.write(self._put(entry, EntryStatus.WAITING))
             return
-        core.write(_put(entry, EntryStatus.COUNTED))
+        core.write(self._put(entry, EntryStatus.COUNTED))
         self._open(entry, key)
 
     def _open(self, entry: VerifiedEntry, key: EpochKey) -> None:
         core = self._core
-        try:
-            content = open_entry(entry, core.wallet_id, key)
-        except (VerificationError, RemoteProtocolError, LimitExceeded) as error:
-            core.quarantined.add(entry.value.id)
-            core.write(PutQuarantined(entry.value.id, entry.raw, str(error)))
-            core.tell(Warned(error))
-            return
-        self._opened.append((entry.value.feed, content.changes))
+        if core.is_rebuild_due:
+            return  # The rebuilding opens it.
+        content = open_counted(core, entry, key)
+        if content is not None:
+            self._opened.append((entry.value.feed, content.changes))
 
     def _renew(self, entry: VerifiedEntry) -> None:
         """Keep a newer envelope of an entry that counts already, once it can be opened too."""
@@ -175,7 +149,7 @@ class Inbox:
                 self._take(entry)
                 return
         if entry.value.epoch in core.epoch_keys:
-            core.write(_put(entry, EntryStatus.COUNTED))
+            core.write(self._put(entry, EntryStatus.COUNTED))
         else:
             self._renewed.setdefault(entry.value.epoch, []).append(entry)
 
@@ -188,6 +162,8 @@ class Inbox:
         """Apply what was opened, a run of one feed at a time."""
         core, opened = self._core, self._opened
         self._opened = []
+        if core.is_rebuild_due:
+            return
         touched: set[tuple[str, str]] = set()
         feeds: set[FeedId] = set()
         for feed, changes in _runs(opened):
@@ -201,6 +177,20 @@ class Inbox:
             device = core.graph.device_of(feeds.pop()) if len(feeds) == 1 else None
             fields = frozenset(touched)
             core.tell(RecordsChanged(fields=fields, device=device, is_local=False))
+
+    def _put(self, entry: VerifiedEntry, status: EntryStatus) -> PutEntry:
+        value = entry.value
+        return PutEntry(
+            LocalEntry(
+                feed=value.feed,
+                seq=value.seq,
+                entry_id=value.id,
+                raw=entry.raw,
+                status=status,
+                is_acked=True,
+                is_beside=self._core.graph.is_beside(Dep(value.feed, value.seq, value.id)),
+            )
+        )
 
 
 def _runs(
@@ -217,17 +207,3 @@ def _runs(
         run.extend(changes)
     if feed is not None:
         yield feed, run
-
-
-def _put(entry: VerifiedEntry, status: EntryStatus) -> PutEntry:
-    value = entry.value
-    return PutEntry(
-        LocalEntry(
-            feed=value.feed,
-            seq=value.seq,
-            entry_id=value.id,
-            raw=entry.raw,
-            status=status,
-            is_acked=True,
-        )
-    )

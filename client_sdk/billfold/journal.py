@@ -10,7 +10,7 @@ Spec: 21-sync.md
 from dataclasses import dataclass, field
 
 from billfold.events import Event
-from billfold.store import AppendChanges, Write
+from billfold.store import AppendChanges, PutEntry, Write
 from billfold_protocol.ids import EntryId
 from billfold_protocol.messages import ClientMessage
 
@@ -37,6 +37,14 @@ class Journal:
     writes: list[Write] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    _under_way: list[Write] = field(default_factory=list)
+
+    def find_entry(self, entry_id: EntryId) -> bytes | None:
+        """Return the newest envelope of an entry that the store may not have yet."""
+        for write in (*reversed(self.writes), *reversed(self._under_way)):
+            if isinstance(write, PutEntry) and write.entry.entry_id == entry_id:
+                return write.entry.raw
+        return None
 
     def appended_size(self) -> int:
         """Return how many bytes of document changes the writes append."""
@@ -48,8 +56,9 @@ class Journal:
         )
 
     def take_writes(self) -> list[Write]:
-        """Return the writes and forget them."""
+        """Return the writes; those taken before are in the store by now."""
         writes, self.writes = self.writes, []
+        self._under_way = writes
         return writes
 
     def take_sends(self) -> list[Send]:

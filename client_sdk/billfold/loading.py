@@ -7,17 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from billfold.bases import BASE_KEY, base_heads, read_base
-from billfold.core import Core, parse_set_aside, read_entry, verified_entry
+from billfold.core import Core, EntryReader, parse_set_aside, read_entry, verified_entry
 from billfold.device import DeviceSecrets
 from billfold.document import Document, MergeKinds, change_actor
 from billfold.founding import DEVICE_KEY, FEED_SALT_KEY, FORMAT, FORMAT_KEY, HOLDER_KEY
+from billfold.journal import Journal
 from billfold.store import EntryStatus, WalletState, WalletStore
 from billfold.succession import Succession
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import BillfoldError, StoreDamaged, UpdateNeeded
-from billfold_protocol.feed import Dep, Entry, FeedGraph, feed_id
-from billfold_protocol.ids import DeviceId, EpochKey, FeedId, HolderId
+from billfold_protocol.feed import Dep, Entry, FeedGraph, Opening, feed_id
+from billfold_protocol.ids import DeviceId, EntryId, EpochKey, FeedId, HolderId
 from billfold_protocol.membership import MembershipChain
 
 
@@ -29,9 +30,6 @@ class Loaded:
     state: WalletState
     unopened: list[Verified[Entry]]
     """Entries that count, whose epoch's key had not come."""
-
-    excluded: list[bytes]
-    """Entries beyond a cut."""
 
     is_elsewhere: bool
     """Whether the pending edits are changes of another feed than the device writes now."""
@@ -61,8 +59,8 @@ def load_core(
         raise StoreDamaged("the wallet's file lacks this device's own data") from error
     except (BillfoldError, ValueError) as error:
         raise StoreDamaged("the membership chain in the wallet's file is damaged") from error
-    wallet_id, feed = chain.wallet_id, feed_id(secrets.device_id, feed_salt)
-    graph = FeedGraph(chain, lambda dep: read_entry(store, wallet_id, dep))
+    wallet_id, feed, journal = chain.wallet_id, feed_id(secrets.device_id, feed_salt), Journal()
+    graph = FeedGraph(chain, EntryReader(store, journal, wallet_id))
     quarantined = store.read_quarantined()
     set_aside = [item for stored in quarantined if (item := parse_set_aside(stored))]
     member = chain.state.members.get(secrets.device_id)
@@ -74,6 +72,7 @@ def load_core(
     pending = tuple(edit.change for edit in state.pending) if is_shown else ()
     core = Core(
         store=store,
+        journal=journal,
         secrets=secrets,
         holder=holder,
         chain=chain,
@@ -82,7 +81,7 @@ def load_core(
         feed=feed,
         own_feeds={feed},
         graph=graph,
-        succession=Succession(lambda: graph.vector),
+        succession=Succession(graph.head_of, graph.is_torn),
         document=Document.load(
             state.document or b"",
             (*state.changes, *pending),
@@ -99,35 +98,41 @@ def load_core(
 
 
 def _restore_graph(core: Core, state: WalletState, *, is_elsewhere: bool) -> Loaded:
-    """Give the feed graph what counted."""
+    """Give the feed graph the entries as they stood."""
     unopened: list[Verified[Entry]] = []
-    excluded: list[bytes] = []
     base = {} if core.base is None else base_heads(core.base)
     core.graph.adopt(base)
     owners: dict[FeedId, DeviceId] = {feed: head.device for feed, head in base.items()}
-    for row in core.store.entry_index():
+    openings: list[tuple[FeedId, Opening]] = []
+    rows = core.store.entry_index()
+    forked = {row.feed for row in rows if row.is_beside}
+    for row in rows:
         dep = Dep(row.feed, row.seq, row.entry_id)
+        previous: EntryId | None = None
+        if row.feed not in owners or row.feed in forked:
+            prev = read_entry(core.store, core.wallet_id, dep).value.prev
+            if isinstance(prev, Opening):
+                owners[row.feed] = prev.device
+                openings.append((row.feed, prev))
+                if prev.device == core.device_id:
+                    core.own_feeds.add(row.feed)
+            else:
+                previous = prev
         if row.feed not in owners:
-            opening = read_entry(core.store, core.wallet_id, dep).prev
-            if isinstance(opening, bytes):
-                raise StoreDamaged("the first entry of a feed is missing from the wallet")
-            owners[row.feed] = opening.device
-            core.succession.opened(row.feed, opening)
-            if opening.device == core.device_id:
-                core.own_feeds.add(row.feed)
-        if row.status is EntryStatus.EXCLUDED:
-            excluded.append(next(core.stored_entries(row.feed, row.seq)))
-            continue
-        core.graph.restore(dep, owners[row.feed])
+            raise StoreDamaged("the first entry of a feed is missing from the wallet")
+        is_counted = row.status is not EntryStatus.EXCLUDED
+        core.graph.restore(dep, owners[row.feed], previous=previous, is_counted=is_counted)
         if row.status is EntryStatus.WAITING:
-            raw = next(core.stored_entries(row.feed, row.seq))
+            raw = read_entry(core.store, core.wallet_id, dep).raw
             unopened.append(verified_entry(core, raw))
+    # Not before all is here: what these look at may depend on a fork.
+    for feed, opening in openings:
+        core.succession.opened(feed, opening)
     for feed, (seq, _) in core.graph.vector.items():
         core.succession.grew(feed, seq)
     return Loaded(
         core=core,
         state=state,
         unopened=unopened,
-        excluded=excluded,
         is_elsewhere=is_elsewhere,
     )

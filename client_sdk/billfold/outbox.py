@@ -21,6 +21,7 @@ from billfold.founding import (
     NAMED_KEY,
     PREVIOUS_FEED_KEY,
     RESTORED_KEY,
+    new_feed,
     parse_named,
     parse_previous,
 )
@@ -42,7 +43,7 @@ from billfold.store import (
 from billfold_protocol import codec, limits
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.envelope import Content, Place
-from billfold_protocol.feed import Dep, Entry, Opening, parse_entry
+from billfold_protocol.feed import FEED_SALT_SIZE, Dep, Entry, Opening, feed_id, parse_entry
 from billfold_protocol.ids import EntryId, FeedId
 
 
@@ -136,12 +137,16 @@ class Outbox:
     def base(self) -> Dep | None:
         """The own entry that the next one continues, in this feed or the one before."""
         core = self._core
-        head = core.graph.vector.get(core.feed)
+        head = core.graph.head_of(core.feed)
         if head is not None:
-            return Dep(core.feed, *head)
+            return head
+        before = self._previous
         if self._is_restored:
-            return core.succession.head_before(core.device_id, self._previous)
-        return self._previous
+            before = core.succession.head_before(core.device_id, before)
+        if before is None or not core.graph.is_set_aside(before):
+            return before
+        counted = core.graph.feeds_of([core.device_id]).get(before.feed)
+        return None if counted is None else Dep(before.feed, *counted)
 
     @property
     def is_alarm_due(self) -> bool:
@@ -183,6 +188,20 @@ class Outbox:
         self._pending = deque(pending)
         self._position = self._stored_position = pending[-1].position if pending else 0
         self._core.write(*(PutPending(one.stored()) for one in pending))
+
+    def begin_feed(self) -> None:
+        """Go on in a new feed, which follows what counts of the old one.
+
+        Entries of the old one are pushed as they are: they speak for the branch that they are on.
+        """
+        core, before = self._core, self._previous
+        counted = core.graph.feeds_of([core.device_id]).get(core.feed)
+        self._previous = before if counted is None else Dep(core.feed, *counted)
+        self._named = {}
+        core.feed_salt = core.random(FEED_SALT_SIZE)
+        core.feed = feed_id(core.device_id, core.feed_salt)
+        core.own_feeds.add(core.feed)
+        core.write(*new_feed(core.feed_salt, self._previous))
 
     def seal(self, size_max: int) -> bool:
         """Seal as many pending edits as fit into one entry; False if there is nothing to seal.
@@ -269,18 +288,36 @@ class Outbox:
         """Take note that own entries up to `seq` are in a snapshot that this replica stands on."""
         self.acked([id_ for id_, unacked in self._unacked.items() if unacked.entry.seq <= seq])
 
-    def lost(self, ids: Sequence[EntryId] | None = None) -> None:
-        """Take note that entries must be sent again: some, or with None all of them."""
-        for id_ in self._unacked if ids is None else ids:
-            if id_ in self._unacked:
-                self._unacked[id_].is_in_flight = False
+    def unacked_of(self, feed: FeedId, from_seq: int) -> list[Dep]:
+        """Return the own entries of a feed from a place on that are not acknowledged, in order."""
+        entries = [unacked.entry for unacked in self._unacked.values()]
+        return [
+            Dep(feed, entry.seq, entry.id)
+            for entry in entries
+            if entry.feed == feed and entry.seq >= from_seq
+        ]
+
+    def give_up(self, entries: Sequence[Dep]) -> None:
+        """Push own entries no more."""
+        for dep in entries:
+            self._unacked.pop(dep.id, None)
+
+    def lost(self, ids: Sequence[EntryId] | None = None) -> bool:
+        """Take note that entries must be sent again: some, or with None all of them.
+
+        Returns whether any of them is an own one that is not acknowledged.
+        """
+        own = [id_ for id_ in (self._unacked if ids is None else ids) if id_ in self._unacked]
+        for id_ in own:
+            self._unacked[id_].is_in_flight = False
+        return bool(own)
 
     def _append(self, changes: tuple[bytes, ...]) -> None:
         core = self._core
         key = core.epoch_key
         assert key is not None
-        head = core.graph.vector.get(core.feed)
-        prev = Opening(core.device_id, core.feed_salt, self.base) if head is None else head[1]
+        head = core.graph.head_of(core.feed)
+        prev = Opening(core.device_id, core.feed_salt, self.base) if head is None else head.id
         previous = prev.previous if isinstance(prev, Opening) else None
         deps = tuple(
             dep
@@ -289,7 +326,7 @@ class Outbox:
         )[: limits.DEPS_COUNT_MAX]
         place = Place(
             feed=core.feed,
-            seq=0 if head is None else head[0] + 1,
+            seq=0 if head is None else head.seq + 1,
             prev=prev,
             deps=deps,
         )
@@ -304,9 +341,8 @@ class Outbox:
         self._unacked[verified.value.id] = Unacked(verified.value, verified.raw)
         # What this device made before it had lost the right to write counts again by this entry.
         again = [entry for entry in outcome.counted if entry.value.id != verified.value.id]
-        core.write(
-            *(SetStatus(one.value.feed, one.value.seq, EntryStatus.COUNTED) for one in again)
-        )
+        core.note_lost(outcome.lost)
+        core.write(*map(_counts, again))
         core.note_entry(verified.value)
         self._is_vouch_due = False
         if head is None:
@@ -314,7 +350,7 @@ class Outbox:
             self._is_restored = False
             self._is_copied = False
             core.write(DeleteMeta(RESTORED_KEY), DeleteMeta(COPIED_KEY))
-        core.write(_put(verified.value, verified.raw))
+        core.write(_put(core, verified))
         if deps:
             self._named.update((dep.feed, dep.seq) for dep in deps)
             named = [[feed, seq] for feed, seq in sorted(self._named.items())]
@@ -332,18 +368,28 @@ class Outbox:
             random=core.random,
         )
         unacked.entry, unacked.raw = verified.value, verified.raw
-        core.graph.resealed(verified.value)
-        core.write(_put(verified.value, verified.raw))
+        outcome = core.graph.resealed(verified)
+        core.note_lost(outcome.lost)
+        core.write(*map(_counts, outcome.counted), _put(core, verified))
+        self.recounted += outcome.counted
 
 
-def _put(entry: Entry, raw: bytes) -> PutEntry:
+def _counts(entry: Verified[Entry]) -> SetStatus:
+    return SetStatus(entry.value.feed, entry.value.seq, entry.value.id, EntryStatus.COUNTED)
+
+
+def _put(core: Core, entry: Verified[Entry]) -> PutEntry:
+    dep = Dep(entry.value.feed, entry.value.seq, entry.value.id)
+    node = core.graph.find(dep)
+    is_counted = node is not None and node.is_counted
     return PutEntry(
         LocalEntry(
-            feed=entry.feed,
-            seq=entry.seq,
-            entry_id=entry.id,
-            raw=raw,
-            status=EntryStatus.COUNTED,
+            feed=dep.feed,
+            seq=dep.seq,
+            entry_id=dep.id,
+            raw=entry.raw,
+            status=EntryStatus.COUNTED if is_counted else EntryStatus.EXCLUDED,
             is_acked=False,
+            is_beside=core.graph.is_beside(dep),
         )
     )

@@ -65,13 +65,21 @@ class Pushing:
         self._resent_count = 0
 
     def refused(self, rejection: Rejection) -> None:
-        """Take a refusal of own entries: push them again, or rest and tell why."""
-        self._line.replica.resend(rejection.ids)
-        reason = rejection.reason
+        """Take a refusal of entries: push own ones again, or rest and tell why."""
+        replica, reason = self._line.replica, rejection.reason
+        if reason is Reason.FORK:
+            replica.refused_as_fork(rejection.ids)
+        if not replica.resend(rejection.ids):
+            # It was about what this device had offered; its own edits go on.
+            self._warn(reason)
+            return
         if reason in RESENT and self._resent_count < RESENDS_COUNT_MAX:
             self._resent_count += 1
             return
         self._refusals.add(reason)
+        self._warn(reason)
+
+    def _warn(self, reason: Reason) -> None:
         if reason not in self._warned:
             self._warned.add(reason)
             self._line.warn(error_of(reason))

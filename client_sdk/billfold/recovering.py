@@ -25,6 +25,7 @@ from billfold_protocol.client_session import (
     Refused,
 )
 from billfold_protocol.crypto.domains import Domain
+from billfold_protocol.crypto.signing import Signed
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import (
     AuthFailed,
@@ -385,5 +386,5 @@ def _ended(reason: Reason) -> BillfoldError:
             return TransportError(f"the server does not serve the wallet now ({reason.value})")
 
 
-def _no_entry(_: Dep) -> Entry:
+def _no_entry(_: Dep) -> Signed[Entry]:
     raise LocalProtocolError("a recovery key holds no entries")

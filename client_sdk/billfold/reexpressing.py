@@ -15,16 +15,16 @@ from billfold.events import RecordsChanged, Warned
 from billfold.outbox import Outbox
 from billfold.pending import Pending
 from billfold.store import AppendChanges, ReplaceDocument
-from billfold_protocol.errors import BillfoldError
+from billfold_protocol.errors import BillfoldError, NotFound
 
 
-def express_again(core: Core, outbox: Outbox) -> None:
-    """Make all edits that wait anew, in the document as it is without them.
+def express_again(core: Core, outbox: Outbox, edits: Sequence[Pending]) -> None:
+    """Make edits anew in the document as it is without them; they wait in place of all others.
 
     Raises:
         StoreDamaged: what an edit was to do cannot be read.
     """
-    outbox.express_again(_made_again(core, outbox.pending))
+    outbox.express_again(_made_again(core, edits))
 
 
 def drop_what_came(core: Core, outbox: Outbox, merge_kinds: MergeKinds) -> None:
@@ -71,7 +71,9 @@ def _changes(core: Core, edits: Sequence[Edit]) -> Iterator[tuple[Sequence[Edit]
         change = core.document.change(edits, time_ms=max(0, core.now_ms()))
     except BillfoldError as error:
         if len(edits) == 1:
-            core.tell(Warned(error))
+            # What was to be put into the trash or purged may have gone with a branch of a fork.
+            if not isinstance(error, NotFound):
+                core.tell(Warned(error))
             return
         for edit in edits:
             yield from _changes(core, [edit])

@@ -92,7 +92,7 @@ class Replica:
             meta=state.meta,
         )
         self._inbox = Inbox(self.core)
-        self._inbox.restore(unopened=loaded.unopened, excluded=loaded.excluded)
+        self._inbox.restore(loaded.unopened)
         self._footing = Footing(
             self.core,
             self._inbox,
@@ -165,13 +165,17 @@ class Replica:
         return self.core.graph.vector
 
     def vector_on_server(self) -> Vector:
-        """Return the vector without the own entries that the server has not acknowledged."""
-        vector = dict(self.core.graph.vector)
+        """Return the vector without the own entries that the server has not acknowledged.
+
+        Of forked feeds nothing is said: a server holds one branch, and it need not be that here.
+        """
+        graph = self.core.graph
+        vector = {feed: head for feed, head in graph.vector.items() if not graph.is_forked(feed)}
         for feed, first in self._outbox.first_unacked.items():
-            if isinstance(first.prev, bytes):
-                vector[feed] = (first.seq - 1, first.prev)
-            else:
+            if feed in vector:
                 del vector[feed]
+                if isinstance(first.prev, bytes):
+                    vector[feed] = (first.seq - 1, first.prev)
         return vector
 
     def state_hash(self) -> bytes:
@@ -239,6 +243,8 @@ class Replica:
                     sealed = self._outbox.seal(size_max)
             self._outbox.due(room)
             footing.after_sealing()
+            # What was sealed again may speak for another branch of a fork than before.
+            footing.rebuild_if_needed()
         self._outbox.store_pending()
         self.snapshots.prepare(is_live=room is not None)
         self._save_if_long()
@@ -294,9 +300,16 @@ class Replica:
         """Take note that own entries are durable on the server; return the newest of them."""
         return self._outbox.acked(ids)
 
-    def resend(self, ids: Sequence[EntryId] | None = None) -> None:
-        """Send own unacknowledged entries again, some or all, with the next `prepare`."""
-        self._outbox.lost(ids)
+    def resend(self, ids: Sequence[EntryId] | None = None) -> bool:
+        """Send own unacknowledged entries again, some or all, with the next `prepare`.
+
+        Returns whether there are any.
+        """
+        return self._outbox.lost(ids)
+
+    def refused_as_fork(self, ids: Sequence[EntryId]) -> None:
+        """Take note that a server holds other entries at the places of some own ones."""
+        self._footing.refused_as_fork(ids)
 
     def author(self) -> Author:
         """Return what it takes to make the membership entry that may follow now.

@@ -20,6 +20,7 @@ from billfold.founding import (
     PREVIOUS_FEED_KEY,
     RESTORED_KEY,
     encode_previous,
+    new_feed,
 )
 from billfold.store import DeleteMeta, PutMeta, WalletStore, Write
 from billfold_protocol.envelope import RandomBytes
@@ -104,11 +105,7 @@ def leave_feed(salt: bytes, previous: Dep | None) -> list[Write]:
         previous: what the new feed follows.
     """
     return [
-        PutMeta(FEED_SALT_KEY, salt),
-        DeleteMeta(NAMED_KEY),
-        DeleteMeta(PREVIOUS_FEED_KEY)
-        if previous is None
-        else PutMeta(PREVIOUS_FEED_KEY, encode_previous(previous)),
+        *new_feed(salt, previous),
         DeleteMeta(RESTORED_KEY),
         PutMeta(COPIED_KEY, b"\x01"),
     ]

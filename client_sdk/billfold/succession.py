@@ -10,20 +10,25 @@ Spec: 15-feeds.md
 
 from collections.abc import Callable, Iterable
 
-from billfold_protocol.feed import Dep, Opening, Vector
+from billfold_protocol.feed import Dep, Opening
 from billfold_protocol.ids import DeviceId, FeedId
 
 
 class Succession:
     """The openings of all feeds of a wallet."""
 
-    def __init__(self, vector: Callable[[], Vector]) -> None:
+    def __init__(
+        self, head_of: Callable[[FeedId], Dep | None], is_torn: Callable[[FeedId, int], bool]
+    ) -> None:
         """Begin.
 
         Args:
-            vector: returns the newest entry of each feed.
+            head_of: returns the newest entry of a feed.
+            is_torn: whether what stands at a place of a feed builds on a fork of another's feed.
+                A device leaves such entries behind when it goes on in a new feed.
         """
-        self._vector = vector
+        self._head_of = head_of
+        self._is_torn = is_torn
         self._openings: dict[FeedId, Opening] = {}
         self._followed: dict[FeedId, int] = {}
         """The least sequence number at which another feed follows this one."""
@@ -60,14 +65,18 @@ class Succession:
         self._followed[previous.feed] = min(
             previous.seq, self._followed.get(previous.feed, previous.seq)
         )
-        head = self._vector().get(previous.feed)
-        has_grown = head is not None and head[0] > previous.seq
+        head = self._head_of(previous.feed)
+        has_grown = (
+            head is not None
+            and head.seq > previous.seq
+            and not self._is_torn(previous.feed, previous.seq + 1)
+        )
         return self._found(opening.device) if is_shared or has_grown else None
 
     def grew(self, feed: FeedId, seq: int) -> DeviceId | None:
         """Take note of an entry; return its device if this shows a copy of it."""
         followed = self._followed.get(feed)
-        if followed is None or seq <= followed:
+        if followed is None or seq <= followed or self._is_torn(feed, followed + 1):
             return None
         opening = self._openings.get(feed)
         return None if opening is None else self._found(opening.device)
@@ -84,13 +93,12 @@ class Succession:
             known: the head that it knew itself, if any; where several feeds end, the one that
                 continues from there.
         """
-        vector = self._vector()
         ends = [feed for feed in self.feeds_of(device) if feed not in self._followed]
         if not ends:
             return known
         if known is not None:
             ends = self._reaching(known.feed, ends) or ends
-        return Dep(ends[0], *vector[ends[0]])
+        return self._head_of(ends[0]) or known
 
     def _reaching(self, start: FeedId, ends: Iterable[FeedId]) -> list[FeedId]:
         """Return those ends that follow from a feed."""

@@ -1,4 +1,4 @@
-"""Vectors of feeds: order, waiting and refusals; `cases_cuts` has those that are about cuts.
+"""Vectors of feeds: order, waiting and refusals; of cuts and forks there are more beside.
 
 Spec: 15-feeds.md
 """
@@ -14,14 +14,13 @@ from specs.vectors.scenarios import (
     LAPTOP,
     PHONE,
     Scenario,
-    Written,
 )
-from specs.vectors.wallets import Feed, Vector, secret
+from specs.vectors.wallets import Vector, secret
 
 
 def build() -> Iterable[Vector]:
-    """Return the vectors of `feeds.json` without cuts."""
-    return [*_in_order(), *_waiting(), *_not_members(), *_wrong_entries(), *_equivocations()]
+    """Return the vectors of `feeds.json` without cuts and forks."""
+    return [*_in_order(), *_waiting(), *_not_members(), *_wrong_entries()]
 
 
 def _in_order() -> Iterable[Vector]:
@@ -154,66 +153,3 @@ def _wrong_entries() -> Iterable[Vector]:
     entry = fork.write(fork.open(LAPTOP))
     entry = fork.change(entry, signer=LAPTOP, head=ChainHead(secret("another head", 16)))
     yield fork.ends([entry], refused=[(entry, "ChainFork")])
-
-
-def _two(scenario: Scenario, feed: Feed, text: str) -> tuple[Written, Written]:
-    """Write two entries at the next place of a feed; the feed goes on with the first."""
-    first = scenario.write(feed)
-    head = feed.heads.pop()
-    second = scenario.write(feed, text=text)
-    feed.heads[-1] = head
-    return first, second
-
-
-def _equivocations() -> Iterable[Vector]:
-    fork = Scenario(
-        "two-entries", "two entries at one place: the first to arrive is kept", in_any_order=False
-    )
-    feed = fork.open(BEN_PHONE)
-    opening = fork.write(feed)
-    first, second = _two(fork, feed, " again")
-    third = fork.write(feed)
-    yield fork.ends(
-        [opening, first, second, third],
-        counted=[opening, first, third],
-        refused=[(second, "Equivocation")],
-    )
-    late = Scenario(
-        "two-branches",
-        "the branch that came first goes on, the other is refused",
-        in_any_order=False,
-    )
-    feed, laptop = late.open(BEN_PHONE), late.open(LAPTOP)
-    opening = late.write(feed)
-    first, second = _two(late, feed, " again")
-    feed.heads[-1] = second.dep
-    third = late.write(feed, text=" again")
-    other = late.write(laptop, first)
-    yield late.ends(
-        [opening, first, third, other],
-        counted=[opening, first, other],
-        refused=[(third, "Equivocation")],
-    )
-    openings = Scenario("two-openings", "one feed is opened twice", in_any_order=False)
-    first, second = _two(openings, openings.open(BEN_PHONE), " again")
-    yield openings.ends(
-        [first, second],
-        counted=[first],
-        refused=[(second, "Equivocation")],
-    )
-    forged = Scenario("forged-fork", "an entry at a taken place that its author did not sign")
-    feed = forged.open(PHONE)
-    first, second = _two(forged, feed, " again")
-    second = forged.change(second, signer=BEN_PHONE)
-    yield forged.ends([first, second], counted=[first], refused=[(second, "AuthFailed")])
-    named = Scenario(
-        "named-fork", "an entry builds on another one than the one that is held", in_any_order=False
-    )
-    feed, laptop = named.open(BEN_PHONE), named.open(LAPTOP)
-    first, second = _two(named, feed, " again")
-    entry = named.write(laptop, second)
-    yield named.ends(
-        [first, entry],
-        counted=[first],
-        refused=[(entry, "Equivocation")],
-    )

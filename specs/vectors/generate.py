@@ -26,6 +26,7 @@ from specs.vectors import (
     cases_document,
     cases_envelope,
     cases_feeds,
+    cases_forks,
     cases_handshake,
     cases_hashing,
     cases_keys,
@@ -76,7 +77,9 @@ def build_files(folder: Path) -> dict[str, str]:
         ),
         "envelope.json": _file("14-change-envelope", cases_envelope.build(story), {"story": story}),
         "feeds.json": _file(
-            "15-feeds", [*cases_feeds.build(), *cases_cuts.build()], {"base": base}
+            "15-feeds",
+            [*cases_feeds.build(), *cases_cuts.build(), *cases_forks.build()],
+            {"base": base},
         ),
         "snapshots.json": _file("16-snapshots", cases_snapshots.build(story), {"story": story}),
         "proofs.json": _file("15-feeds", cases_proofs.build()),

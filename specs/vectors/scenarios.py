@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from billfold_protocol.feed import Dep, Entry, vector_hash
+from billfold_protocol.feed import Dep, Entry, fork_head, vector_hash
 from billfold_protocol.feed.entry import sign_entry
 from billfold_protocol.ids import EntryId, FeedId
 from billfold_protocol.membership import MembershipState, Payload, Role
@@ -71,10 +71,9 @@ class Scenario:
 
     name: str
     comment: str
-    in_any_order: bool = True
-    """Whether the end is the same in whatever order the entries arrive."""
-
     wallet: Wallet = field(default_factory=make_base)
+    forks: list[Written] = field(default_factory=list)
+    """Entries that arrive and stand beside another one."""
 
     def open(self, device: Device, *, name: str = "", previous: Written | None = None) -> Feed:
         """Return a new feed of a device."""
@@ -128,15 +127,16 @@ class Scenario:
         missing_membership: int | None = None,
     ) -> Vector:
         """Return the vector: what arrives, in this order, and what holds after all of it."""
-        vector: dict[FeedId, tuple[int, EntryId]] = {}
-        for written in sorted((*counted, *excluded), key=lambda written: written.entry.seq):
-            vector[written.entry.feed] = (written.entry.seq, written.entry.id)
+        held = {written.entry.id: written.entry for written in (*counted, *excluded)}
+        ends: dict[FeedId, list[Entry]] = {}
+        for id_ in held.keys() - {entry.prev for entry in held.values()}:
+            ends.setdefault(held[id_].feed, []).append(held[id_])
+        vector = {feed: _head(entries) for feed, entries in ends.items()}
         return {
             "id": self.name,
             "comment": self.comment,
             "chain": "base",
             "events": [_event(event) for event in events],
-            "in_any_order": self.in_any_order,
             "expect": refused[0][1] if refused else "ok",
             "counted": _ids(counted),
             "excluded": _ids(excluded),
@@ -144,8 +144,15 @@ class Scenario:
             "refused": [[written.dep.id.hex(), error] for written, error in refused],
             "missing": [[dep.feed.hex(), dep.seq, dep.id.hex()] for dep in sorted(missing)],
             "missing_membership": missing_membership,
+            "forks": _ids(self.forks),
             "vector_hash": vector_hash(vector).hex(),
         }
+
+
+def _head(ends: Sequence[Entry]) -> tuple[int, EntryId]:
+    """Return what stands in a vector for a feed: its head, or what stands for several ends."""
+    ids = [entry.id for entry in ends]
+    return max(entry.seq for entry in ends), ids[0] if len(ids) == 1 else fork_head(ids)
 
 
 def _ids(written: Iterable[Written]) -> list[str]:

@@ -85,7 +85,7 @@ MUTANTS = (
     mutant(
         "K10",
         "a device asks again for what does not open",
-        "billfold.inbox",
+        "billfold.core",
         ("core.write(PutQuarantined(entry.value.id, entry.raw, str(error)))", _FETCH),
         at="secrets",
     ),

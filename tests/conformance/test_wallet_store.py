@@ -1,7 +1,6 @@
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,6 @@ from billfold.store import (
     EntryStatus,
     LocalEntry,
     MarkAcked,
-    MemoryStore,
     PendingEdit,
     PutEntry,
     PutEpochKey,
@@ -21,90 +19,25 @@ from billfold.store import (
     PutPending,
     PutQuarantined,
     ReplaceDocument,
-    SetStatus,
-    SqlCipherStore,
     WalletState,
     WalletStore,
     Write,
 )
 from billfold_protocol.errors import LocalProtocolError, StoreFull
-from billfold_protocol.ids import EntryId, EpochId, FeedId
+from billfold_protocol.ids import EpochId, FeedId
+from tests.support.wallet_stores import (
+    FEED_A,
+    FEED_B,
+    Harness,
+    entry,
+    set_status,
+)
 
-KEY = bytes(range(32))
 ROOM = 256 * 1024
-FEED_A = FeedId(b"A" * 16)
-FEED_B = FeedId(b"B" * 16)
 
 EMPTY = WalletState(
     meta={}, members=(), epoch_keys={}, pending=(), document=None, changes=(), quarantined=()
 )
-
-
-class MemoryHarness:
-    def __init__(self) -> None:
-        self._store: MemoryStore | None = None
-
-    def create(self, size_max: int | None = None) -> WalletStore:
-        self._store = MemoryStore(size_max=size_max)
-        return self._store
-
-    def reopen(self) -> WalletStore:
-        assert self._store is not None
-        self._store = self._store.reopened()
-        return self._store
-
-    def close(self) -> None:
-        if self._store is not None:
-            self._store.close()
-
-
-class SqlCipherHarness:
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._store: SqlCipherStore | None = None
-
-    def create(self, size_max: int | None = None) -> WalletStore:
-        SqlCipherStore.create(self._directory, KEY).close()
-        self._store = SqlCipherStore.open(self._directory, KEY, size_max=size_max)
-        return self._store
-
-    def reopen(self) -> WalletStore:
-        self.close()
-        self._store = SqlCipherStore.open(self._directory, KEY)
-        return self._store
-
-    def close(self) -> None:
-        if self._store is not None:
-            self._store.close()
-
-
-Harness = MemoryHarness | SqlCipherHarness
-
-
-@pytest.fixture(params=["memory", "sqlcipher"])
-def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
-    made = MemoryHarness() if request.param == "memory" else SqlCipherHarness(tmp_path / "wallet")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def store(harness: Harness) -> WalletStore:
-    return harness.create()
-
-
-def entry(
-    feed: FeedId,
-    seq: int,
-    *,
-    raw: bytes = b"sealed",
-    status: EntryStatus = EntryStatus.COUNTED,
-    is_acked: bool = False,
-) -> LocalEntry:
-    entry_id = EntryId(feed + seq.to_bytes(16, "big"))
-    return LocalEntry(
-        feed=feed, seq=seq, entry_id=entry_id, raw=raw, status=status, is_acked=is_acked
-    )
 
 
 def test_a_new_store_is_empty(store: WalletStore) -> None:
@@ -202,13 +135,13 @@ def test_an_entry_is_replaced_by_the_one_with_its_feed_and_number(store: WalletS
 def test_the_index_is_ordered_by_feed_and_number(store: WalletStore) -> None:
     places = [(FEED_B, 1), (FEED_A, 10), (FEED_A, 2), (FEED_B, 0)]
     store.commit([PutEntry(entry(feed, seq)) for feed, seq in places])
-    store.commit([SetStatus(FEED_A, 2, EntryStatus.EXCLUDED), MarkAcked(FEED_B, 0)])
+    store.commit([set_status(FEED_A, 2, EntryStatus.EXCLUDED), MarkAcked(FEED_B, 0)])
     counted, excluded = EntryStatus.COUNTED, EntryStatus.EXCLUDED
     assert store.entry_index() == [
-        (FEED_A, 2, entry(FEED_A, 2).entry_id, excluded, False),
-        (FEED_A, 10, entry(FEED_A, 10).entry_id, counted, False),
-        (FEED_B, 0, entry(FEED_B, 0).entry_id, counted, True),
-        (FEED_B, 1, entry(FEED_B, 1).entry_id, counted, False),
+        (FEED_A, 2, entry(FEED_A, 2).entry_id, excluded, False, False),
+        (FEED_A, 10, entry(FEED_A, 10).entry_id, counted, False, False),
+        (FEED_B, 0, entry(FEED_B, 0).entry_id, counted, True, False),
+        (FEED_B, 1, entry(FEED_B, 1).entry_id, counted, False, False),
     ]
 
 
@@ -225,7 +158,7 @@ def test_an_ack_covers_all_earlier_entries_of_its_feed(store: WalletStore) -> No
 
 
 def test_a_status_of_no_entry_changes_nothing(store: WalletStore) -> None:
-    store.commit([SetStatus(FEED_A, 0, EntryStatus.EXCLUDED)])
+    store.commit([set_status(FEED_A, 0, EntryStatus.EXCLUDED)])
     assert store.entry_index() == []
 
 
@@ -281,7 +214,7 @@ def test_small_commits_until_the_disk_is_full_are_all_kept(harness: Harness) -> 
         PutMember(2**63, b""),
         PutEntry(entry(FEED_A, 0)),
         MarkAcked(FEED_A, -1),
-        SetStatus(FEED_A, 2**64, EntryStatus.COUNTED),
+        set_status(FEED_A, 2**64, EntryStatus.COUNTED),
         PutPending(PendingEdit(2**63, b"", b"")),
         DropPending(-5),
     ],
@@ -327,6 +260,7 @@ def test_a_closed_store_refuses_every_call(store: WalletStore) -> None:
         store.size,
         lambda: store.commit([]),
         lambda: store.unacked(FEED_A),
+        lambda: store.read_beside(FEED_A),
         lambda: store.read_entries(FEED_A, from_seq=0, count_max=1, size_max=1),
     ]
     for call in calls:

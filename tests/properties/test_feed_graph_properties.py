@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.errors import AuthFailed
-from billfold_protocol.feed import Entry
-from tests.support.histories import Act, History, Step, what_counts
+from billfold_protocol.feed import Entry, vector_hash
+from tests.support.histories import Act, History, Rule, Step, what_counts
 from tests.support.replicas import TestReplica
 from tests.support.wallets import TestDevice, TestFeed, TestWallet
 
@@ -46,6 +46,15 @@ back_again = st.tuples(
     st.lists(steps(*WRITING, *MEMBERSHIP, *LEARNING), max_size=8),
 ).map(joined)
 histories = anything | one_removal | back_again
+
+FORKING = (*WRITING, *WRITING, Act.FORK, Act.FORK, Act.MEET, Act.MEET)
+forked_histories = st.lists(
+    steps(*FORKING, *FORKING, *MEMBERSHIP, *LEARNING), min_size=8, max_size=36
+) | st.tuples(
+    st.lists(steps(*FORKING), min_size=8, max_size=24),
+    st.builds(lambda act, other: [Step(act, 0, other)], st.sampled_from(REMOVALS), others),
+    st.lists(steps(*FORKING, *LEARNING), max_size=12),
+).map(joined)
 
 
 def deliver(history: History, rng: Random, *, restarts: bool) -> TestReplica:
@@ -109,6 +118,44 @@ def test_whoever_vouches_keeps_all_that_it_had_applied(acts: list[Step]) -> None
             # A feed of its own that a cut ended is vouched for by its next entry, not by this.
             own = {id_ for id_ in before if history.entries[id_].value.feed == actor.feed.id}
             assert before - own <= actor.replica.counted
+
+
+def forks_of(history: History) -> int:
+    """Return how many entries stand beside another one."""
+    entries = {id_: entry.value for id_, entry in history.entries.items()}
+    return sum(len(place) - 1 for place in Rule(entries, history.wallet.chain).places())
+
+
+@given(acts=forked_histories, rng=st.randoms(use_true_random=False), restarts=st.booleans())
+@settings(max_examples=60)
+def test_the_same_entries_count_in_every_order_when_devices_lie(
+    *, acts: list[Step], rng: Random, restarts: bool
+) -> None:
+    history = History(acts)
+    expected = what_counts(history.entries, history.wallet.chain)
+    forks_count = forks_of(history)
+    event(f"forks: {min(forks_count, 3)}, all count: {len(history.entries) == len(expected)}")
+    vectors = set()
+    for _ in range(3):
+        replica = deliver(history, rng, restarts=restarts)
+        assert replica.counted == expected
+        assert {type(refusal.error) for refusal in replica.refused} <= {AuthFailed}
+        assert replica.graph.waiting_count == 0
+        assert len(replica.forks) == forks_count
+        vectors.add(vector_hash(replica.graph.vector))
+    assert len(vectors) == 1
+
+
+@given(forked_histories)
+@settings(max_examples=40)
+def test_all_devices_end_alike_whatever_lies_each_was_told(acts: list[Step]) -> None:
+    history = History(acts)
+    expected = what_counts(history.entries, history.wallet.chain)
+    for actor in history.actors:
+        for raw in history.envelopes:
+            actor.replica.receive(raw)
+        actor.replica.learn(history.membership)
+        assert actor.replica.counted == expected
 
 
 def test_every_order_of_a_small_history_ends_alike() -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from tests.support.simulation import World
+from tests.support.simulation_forks import ForkedWorld
 
 
 async def main() -> int:
@@ -20,7 +21,9 @@ async def main() -> int:
     parser.add_argument("--from", dest="first", type=int, default=0, help="the first seed")
     parser.add_argument("--actions", type=int, default=120, help="random actions in each")
     parser.add_argument("--time", type=float, default=0.0, help="stop after so many seconds")
+    parser.add_argument("--forks", action="store_true", help="a device of each wallet lies")
     arguments = parser.parse_args()
+    make = ForkedWorld if arguments.forks else World
     console = Console()
     failures: list[str] = []
     done_count, began_s = 0, time.monotonic()
@@ -30,7 +33,7 @@ async def main() -> int:
             break
         done_count += 1
         try:
-            World(seed).run(arguments.actions)
+            make(seed).run(arguments.actions)
         except AssertionError as error:
             failures.append(str(error))
             console.print(str(error), highlight=False)

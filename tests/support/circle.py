@@ -89,6 +89,15 @@ class CircleDevice:
         self.store = self.store.reopened()
         self.replica = self._open()
 
+    def copied(self, seed: str) -> "CircleDevice":
+        """Return a copy of this device that lives beside it, as a thief runs one."""
+        copy = object.__new__(CircleDevice)
+        copy.secrets, copy.device_id = self.secrets, self.device_id
+        copy._bytes = SeededBytes(f"{seed}/random")
+        copy.store = self.store.copied()
+        copy.replica = copy._open()
+        return copy
+
     def counted(self) -> frozenset[EntryId]:
         """Return the ids of the entries that count."""
         rows = self.store.entry_index()
@@ -127,6 +136,11 @@ class Circle:
     def edit(self, name: str, edits: Sequence[Edit]) -> list[bytes]:
         """Make a change on one device; no other knows of it yet."""
         return self._sent(self[name].edit(edits))
+
+    def copy(self, name: str, copy: str) -> CircleDevice:
+        """Add a copy of a device under another name."""
+        self.devices[copy] = self[name].copied(f"{self._seed}/{copy}")
+        return self[copy]
 
     def link(self, name: str, role: Role) -> CircleDevice:
         """Let the owner link a device; every other device learns of it at once."""

@@ -48,6 +48,10 @@ class FaultyWalletStore:
         """See `WalletStore.entry_index`."""
         return self._store.entry_index()
 
+    def read_beside(self, feed: FeedId) -> list[LocalEntry]:
+        """See `WalletStore.read_beside`."""
+        return self._store.read_beside(feed)
+
     def read_entries(
         self, feed: FeedId, *, from_seq: int, count_max: int, size_max: int
     ) -> list[LocalEntry]:

@@ -26,6 +26,7 @@ class Act(Enum):
     WRITE_ANYWAY = "write_anyway"
     OPEN_FEED = "open_feed"
     RESEAL = "reseal"
+    FORK = "fork"
     MEET = "meet"
     LEARN = "learn"
     LEARN_AND_VOUCH = "learn_and_vouch"
@@ -54,6 +55,9 @@ class Actor:
     feed: TestFeed
     feeds_count: int = 1
     named: set[EntryId] = field(default_factory=set)
+    is_honest: bool = True
+    branches: list[TestFeed] = field(default_factory=list)
+    """Where a device that lies may go on."""
 
 
 class History:
@@ -103,6 +107,8 @@ class History:
                 self._write(actor, _newest_writable(actor.replica.chain, actor.device.id))
             case Act.OPEN_FEED:
                 self._open_feed(actor)
+            case Act.FORK:
+                self._fork(actor, step.other)
             case Act.RESEAL:
                 if _may_write(state, actor.device.id):
                     self._reseal(actor, state)
@@ -113,10 +119,28 @@ class History:
             case _:
                 self._change_membership(step.act, other)
 
+    def _fork(self, actor: Actor, back: int) -> None:
+        """Go back in a feed; what is written next stands beside what was written there."""
+        entries = actor.feed.entries
+        branch = TestFeed(actor.device.seed, previous=actor.feed.previous, device=actor.device.id)
+        branch.salt = actor.feed.salt
+        branch.entries = entries[: max(0, len(entries) - 1 - back)]
+        actor.branches.append(actor.feed)
+        actor.feed = branch
+        actor.is_honest = False
+
     def _write(
         self, actor: Actor, state: MembershipState, deps: Sequence[Dep] | None = None
     ) -> None:
-        heads = actor.replica.graph.counted_heads if deps is None else deps
+        graph = actor.replica.graph
+        if actor.branches and len(self.entries) % 3 == 0:
+            actor.branches.append(actor.feed)
+            actor.feed = actor.branches.pop(0)
+        if actor.is_honest and actor.feed.entries and graph.is_set_aside(actor.feed.head):
+            # What it builds on does not stand: it goes on in a new feed, as a device does.
+            self._open_feed(actor)
+            actor.named.clear()
+        heads = graph.counted_heads if deps is None else deps
         own = actor.feed.id
         named = [dep for dep in heads if dep.feed != own and dep.id not in actor.named]
         body = b"%d" % len(self.entries)
@@ -142,14 +166,22 @@ class History:
                     random=actor.device.random,
                 )
                 self._keep(again)
-                actor.replica.receive(again.raw)
+                actor.replica.reseal(again)
 
     def _open_feed(self, actor: Actor) -> None:
         if not actor.feed.entries:
             return
         actor.feeds_count += 1
         seed = f"{actor.device.seed}/{actor.feeds_count}"
-        actor.feed = TestFeed(seed, previous=actor.feed.head, device=actor.device.id)
+        graph, own = actor.replica.graph, {entry.feed for entry in actor.feed.entries}
+        previous: Dep | None = actor.feed.head
+        if previous is not None and graph.is_set_aside(previous):
+            heads = [dep for dep in graph.counted_heads if dep.feed in own]
+            previous = heads[0] if heads else actor.feed.previous
+        if previous is not None and graph.is_set_aside(previous):
+            previous = None
+        actor.branches.clear()
+        actor.feed = TestFeed(seed, previous=previous, device=actor.device.id)
 
     def _meet(self, actor: Actor, other: Actor) -> None:
         """Hand over all entries; the chain is learnt apart from them."""
@@ -189,26 +221,86 @@ class History:
 
 def what_counts(entries: Mapping[EntryId, Verified[Entry]], chain: MembershipChain) -> set[EntryId]:
     """Return what counts once everything has arrived, straight from the rule's words."""
-    values = {id_: entry.value for id_, entry in entries.items()}
-    owners = {e.feed: e.prev.device for e in values.values() if not isinstance(e.prev, bytes)}
+    return Rule({id_: entry.value for id_, entry in entries.items()}, chain).counted()
 
-    def is_root(entry: Entry) -> bool:
-        for cut in chain.state.cuts:
-            if cut.device != owners[entry.feed] or entry.k >= cut.k:
+
+class Rule:
+    """Page 15 once more, in the plainest way: slow, and unlike the graph in all but the outcome."""
+
+    def __init__(self, entries: Mapping[EntryId, Entry], chain: MembershipChain) -> None:
+        self._entries = entries
+        self._cuts = chain.state.cuts
+        self._owners = {
+            entry.feed: entry.prev.device
+            for entry in entries.values()
+            if not isinstance(entry.prev, bytes)
+        }
+        self._reached: dict[EntryId, frozenset[EntryId]] = {}
+
+    def counted(self) -> set[EntryId]:
+        """Return the ids of the entries that count."""
+        gone = {branch for place in self.places() for branch in place - {self._standing(place)}}
+        roots = [id_ for id_ in self._entries if self._is_root(id_) and not self._all(id_) & gone]
+        return {below for id_ in roots for below in self._all(id_)}
+
+    def places(self) -> list[set[EntryId]]:
+        """Return the entries that follow one entry of their feed, where there are several."""
+        followers: dict[tuple[bytes, bytes], set[EntryId]] = {}
+        for id_, entry in self._entries.items():
+            before = entry.prev if isinstance(entry.prev, bytes) else b""
+            followers.setdefault((entry.feed, before), set()).add(id_)
+        return [place for place in followers.values() if len(place) > 1]
+
+    def _all(self, id_: EntryId) -> frozenset[EntryId]:
+        """Return an entry and all that it reaches."""
+        if id_ not in self._reached:
+            found = {id_}
+            for dep in self._entries[id_].ancestors:
+                found |= self._all(dep.id)
+            self._reached[id_] = frozenset(found)
+        return self._reached[id_]
+
+    def _behind(self, id_: EntryId) -> set[EntryId]:
+        """Return an entry and those before it in its feed."""
+        found = {id_}
+        while isinstance(before := self._entries[id_].prev, bytes):
+            id_ = before
+            found.add(id_)
+        return found
+
+    def _standing(self, place: set[EntryId]) -> EntryId:
+        feed = self._entries[next(iter(place))].feed
+        for cut in reversed(self._cuts):
+            head = cut.heads.get(feed)
+            if cut.device == self._owners[feed] and head is not None and head[1] in self._entries:
+                named = place & self._behind(head[1])
+                if named:
+                    return named.pop()
+        vouchers = {
+            branch: {
+                self._owners[entry.feed]
+                for id_, entry in self._entries.items()
+                if branch in self._all(id_) and self._is_root(id_)
+            }
+            - {self._owners[feed]}
+            for branch in place
+        }
+        most = max(len(devices) for devices in vouchers.values())
+        return min(branch for branch, devices in vouchers.items() if len(devices) == most)
+
+    def _is_root(self, id_: EntryId) -> bool:
+        entry = self._entries[id_]
+        for cut in self._cuts:
+            if cut.device != self._owners[entry.feed] or entry.k >= cut.k:
                 continue
-            seq, _ = cut.heads.get(entry.feed, (-1, b""))
-            if entry.seq > seq:
+            if entry.feed not in cut.heads:
+                return False
+            seq, head = cut.heads[entry.feed]
+            if entry.seq > seq or (entry.seq == seq and head != id_):
+                return False
+            if head in self._entries and id_ not in self._behind(head):
                 return False
         return True
-
-    counted: set[EntryId] = set()
-    queue = [entry for entry in values.values() if is_root(entry)]
-    while queue:
-        entry = queue.pop()
-        if entry.id not in counted:
-            counted.add(entry.id)
-            queue += [values[dep.id] for dep in entry.ancestors]
-    return counted
 
 
 def _may_write(state: MembershipState, device: DeviceId) -> bool:

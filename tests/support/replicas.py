@@ -6,11 +6,20 @@ counting what the cuts leave behind.
 Spec: 15-feeds.md
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from billfold_protocol.crypto.signing import Verified
-from billfold_protocol.feed import Dep, Entry, FeedGraph, Outcome, Refusal, parse_entry
-from billfold_protocol.ids import DeviceId, EntryId
+from billfold_protocol.crypto.signing import Signed, Verified
+from billfold_protocol.feed import (
+    BaseHead,
+    Dep,
+    Entry,
+    FeedGraph,
+    Fork,
+    Outcome,
+    Refusal,
+    parse_entry,
+)
+from billfold_protocol.ids import DeviceId, EntryId, FeedId
 from billfold_protocol.membership import MembershipChain
 
 
@@ -24,11 +33,22 @@ class TestReplica:
         self.stored: dict[EntryId, Verified[Entry]] = {}
         self.counted: set[EntryId] = set()
         self.refused: list[Refusal] = []
+        self.forks: list[Fork] = []
+        self.covered: dict[FeedId, int] = {}
         self.graph = FeedGraph(self.chain, self._read)
 
     def receive(self, raw: bytes) -> Outcome:
         """Take the signed bytes of one entry."""
         outcome = self.graph.receive(parse_entry(raw, self.chain.wallet_id))
+        self._take(outcome)
+        if outcome.lost:
+            self.drop_what_is_cut_off()
+        return outcome
+
+    def adopt(self, base: Mapping[FeedId, BaseHead]) -> Outcome:
+        """Stand on a snapshot."""
+        self.covered.update((feed, head.seq) for feed, head in base.items())
+        outcome = self.graph.adopt(base)
         self._take(outcome)
         return outcome
 
@@ -42,10 +62,14 @@ class TestReplica:
         self.chain.append(raw)
         self._take(self.graph.chain_grew())
 
+    def reseal(self, entry: Verified[Entry]) -> None:
+        """Take an entry that this replica's device has sealed again."""
+        self._take(self.graph.resealed(entry))
+
     def drop_what_is_cut_off(self) -> list[Dep]:
         """Stop counting what no root reaches any more, and return it."""
         lost = self.graph.cut_off()
-        self.graph.exclude(lost, [self.stored[dep.id] for dep in lost])
+        self.graph.exclude(lost)
         self.counted.difference_update(dep.id for dep in lost)
         return lost
 
@@ -58,27 +82,36 @@ class TestReplica:
     def restart(self) -> None:
         """Forget everything but what a store keeps, and begin again from that."""
         waiting = [signed.raw for signed in self.graph.waiting]
-        apart = [entry for id_, entry in self.stored.items() if id_ not in self.counted]
         self.chain = MembershipChain.load(self.chain.raws)
         self.graph = FeedGraph(self.chain, self._read)
         openings = {e.value.feed: e.value.prev for e in self.stored.values() if e.value.seq == 0}
-        for id_ in sorted(self.counted, key=lambda id_: self.stored[id_].value.seq):
+        for id_ in sorted(self.stored, key=lambda id_: (self.stored[id_].value.seq, id_)):
             entry = self.stored[id_].value
             opening = openings[entry.feed]
             assert not isinstance(opening, bytes)
-            self.graph.restore(Dep(entry.feed, entry.seq, id_), opening.device)
-        for raw in [*(entry.raw for entry in apart), *waiting]:
+            self.graph.restore(
+                Dep(entry.feed, entry.seq, id_),
+                opening.device,
+                previous=entry.prev if isinstance(entry.prev, bytes) else None,
+                is_counted=id_ in self.counted,
+            )
+        for raw in waiting:
             self.receive(raw)
 
-    def _read(self, dep: Dep) -> Entry:
-        return self.stored[dep.id].value
+    def _read(self, dep: Dep) -> Signed[Entry]:
+        return parse_entry(self.stored[dep.id].raw, self.chain.wallet_id)
 
     def _take(self, outcome: Outcome) -> None:
         for entry in (*outcome.excluded, *outcome.renewed):
             self.stored[entry.value.id] = entry
+        lost = {dep.id for dep in outcome.lost}
+        assert lost <= self.counted, "only what counted is lost"
+        self.counted -= lost
         for entry in outcome.counted:
             assert entry.value.id not in self.counted, "an entry is counted once"
-            assert {dep.id for dep in entry.value.ancestors} <= self.counted, "ancestors come first"
+            ancestors = [d for d in entry.value.ancestors if d.seq > self.covered.get(d.feed, -1)]
+            assert {dep.id for dep in ancestors} <= self.counted, "ancestors come first"
             self.stored[entry.value.id] = entry
             self.counted.add(entry.value.id)
         self.refused += outcome.refused
+        self.forks += outcome.equivocations

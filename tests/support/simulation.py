@@ -51,6 +51,9 @@ TEXTS = ("", "one", "one two", "three\ntwo", "ö" * 20, "two")
 class World:
     """One wallet's devices and its server, from one seed."""
 
+    option = ""
+    """What `python -m tests.simulation` needs to make a world of this kind."""
+
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.random = Random(seed)
@@ -90,7 +93,7 @@ class World:
             check_end(self)
             check_revoked(self)
         except Exception as error:
-            command = f"python -m tests.simulation --from {self.seed} --seeds 1"
+            command = f"python -m tests.simulation{self.option} --from {self.seed} --seeds 1"
             raise AssertionError(f"seed {self.seed}: {error!r}; repeat with: {command}") from error
         return self
 

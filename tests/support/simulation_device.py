@@ -7,12 +7,11 @@ Spec: 21-sync.md
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from billfold.authoring import Author, Authored
 from billfold.committer import BULK_PENDING_COUNT, Sends
 from billfold.conversation import Conversation
-from billfold.document import Edit, FieldEdit, base_merge_kinds, hash_of
+from billfold.document import Edit, base_merge_kinds, hash_of
 from billfold.events import Event, Warned
 from billfold.founding import NewReplica
 from billfold.pending import Pending
@@ -35,35 +34,8 @@ from billfold_protocol.errors import (
 from tests.support.device_tokens import MemoryToken
 from tests.support.seeded_bytes import SeededBytes
 from tests.support.simulation_clock import Clock, Weather
+from tests.support.simulation_returned import LIES, Backup, Returned, records_made
 from tests.support.simulation_server import ADDRESS, Link, SimulatedServer
-
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """An edit whose commit returned."""
-
-    hash: bytes
-    k: int
-    """Length of the chain when it was made."""
-
-    records: frozenset[str]
-    """The records that it made."""
-
-    is_provisional: bool
-    """Whether it may since have been made anew, and so have another hash."""
-
-
-@dataclass(frozen=True, slots=True)
-class Backup:
-    """A copy of a device's store, and what had returned by then."""
-
-    store: MemoryStore
-    returned: tuple[Returned, ...]
-    """Edits that an entry carried."""
-
-    records: frozenset[str]
-    """Records of edits that no entry carried, and of those that were made anew before."""
-
 
 Done = Callable[[BaseException | None], None]
 
@@ -91,6 +63,9 @@ class SimulatedDevice:
 
         self.complaints: list[BillfoldError] = []
         """Errors that no honest server and no honest device give a reason for."""
+
+        self.is_lied_to = False
+        """Whether a device of the wallet lies: what is built on its lies is made anew."""
 
         self.is_online = True
         self.is_up = True
@@ -125,8 +100,19 @@ class SimulatedDevice:
         except (AccessError, InputError):
             return
         if change is not None:
-            k, is_provisional = self.replica.state.k, self.replica.is_provisional
+            k, is_provisional = self.replica.state.k, self.is_lied_to or self.replica.is_provisional
             self._made.append(Returned(change.hash, k, records_made(edits), is_provisional))
+        self._wake()
+
+    def hand(self, entries: Sequence[bytes]) -> None:
+        """Take entries that no server has brought."""
+        if not self.is_up or self.replica.is_removed:
+            return
+        try:
+            self.replica.receive_entries(entries)
+        except BillfoldError as error:
+            self._note(error)
+        self._take_events()
         self._wake()
 
     def propose(self, make: Callable[[Author], Authored], done: Done = lambda _: None) -> None:
@@ -382,6 +368,8 @@ class SimulatedDevice:
             self._note(event.error)
 
     def _note(self, error: BillfoldError) -> None:
+        if self.is_lied_to and isinstance(error, LIES):
+            return
         if isinstance(error, RemoteProtocolError | VerificationError):
             self.complaints.append(error)
         else:
@@ -391,9 +379,3 @@ class SimulatedDevice:
         for proposed in [item for item in self._proposed if item[0].done()]:
             self._proposed.remove(proposed)
             proposed[1](proposed[0].exception())
-
-
-def records_made(edits: Sequence[Edit]) -> frozenset[str]:
-    """Return the records that edits make for certain."""
-    made = (edit for edit in edits if isinstance(edit, FieldEdit) and edit.field == "type")
-    return frozenset(edit.record for edit in made)

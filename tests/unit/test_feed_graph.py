@@ -11,7 +11,6 @@ from billfold_protocol.errors import (
     BillfoldError,
     ChainFork,
     DeviceRevoked,
-    Equivocation,
     LimitExceeded,
     NotAuthorised,
     StoreDamaged,
@@ -137,25 +136,6 @@ def anothers_feed_as_its_own_before(scene: Scene) -> bytes:
     return scene.wallet.seal(scene.owner, claims, b"1").raw
 
 
-def one_seq_twice(scene: Scene) -> bytes:
-    opening, left, right = scene.fork(b"left", b"right")
-    scene.replica.receive(opening.raw)
-    scene.replica.receive(left.raw)
-    return right.raw
-
-
-def one_feed_opened_twice(scene: Scene) -> bytes:
-    scene.replica.receive(scene.wallet.seal(scene.owner, TestFeed("graph/twice"), b"1").raw)
-    return scene.wallet.seal(scene.owner, TestFeed("graph/twice"), b"2").raw
-
-
-def one_that_names_the_other_of_two(scene: Scene) -> bytes:
-    scene.replica.receive(one_seq_twice(scene))
-    right = scene.fork(b"left", b"right")[2]
-    dep = Dep(right.value.feed, 1, right.value.id)
-    return scene.wallet.seal(scene.editor, scene.other, b"1", deps=[dep]).raw
-
-
 @pytest.mark.parametrize(
     ("make", "error"),
     [
@@ -169,9 +149,6 @@ def one_that_names_the_other_of_two(scene: Scene) -> bytes:
         (another_document, UnknownEpoch),
         (another_chain, ChainFork),
         (anothers_feed_as_its_own_before, WrongContext),
-        (one_seq_twice, Equivocation),
-        (one_feed_opened_twice, Equivocation),
-        (one_that_names_the_other_of_two, Equivocation),
     ],
 )
 def test_what_may_not_count_is_refused_with_its_reason(
@@ -184,8 +161,6 @@ def test_what_may_not_count_is_refused_with_its_reason(
 @pytest.mark.parametrize(
     "make",
     [
-        one_seq_twice,
-        one_feed_opened_twice,
         another_chain,
         revoked_device_writes_under_a_later_entry,
         anothers_feed_as_its_own_before,
@@ -194,16 +169,6 @@ def test_what_may_not_count_is_refused_with_its_reason(
 def test_made_up_bytes_accuse_nobody(scene: Scene, make: Callable[[Scene], bytes]) -> None:
     raw = make(scene)
     assert type(only_refusal(scene.replica, forged(raw))) is AuthFailed
-
-
-def test_has_says_no_of_another_entry_in_the_same_place(scene: Scene) -> None:
-    opening, left, right = scene.fork(b"left", b"right")
-    scene.replica.receive(opening.raw)
-    scene.replica.receive(left.raw)
-    assert scene.replica.graph.has(left.value)
-    assert not scene.replica.graph.has(right.value)
-    with pytest.raises(Equivocation):
-        scene.replica.graph.find(Dep(right.value.feed, 1, right.value.id))
 
 
 @pytest.mark.parametrize("is_real_first", [True, False])

@@ -23,8 +23,13 @@ class Feeds:
 
     def __init__(self) -> None:
         self.vector: dict[FeedId, tuple[int, EntryId]] = {}
-        self.succession = Succession(lambda: self.vector)
+        self.torn: set[tuple[FeedId, int]] = set()
+        self.succession = Succession(self.head_of, lambda feed, seq: (feed, seq) in self.torn)
         self.found: list[DeviceId] = []
+
+    def head_of(self, feed: FeedId) -> Dep | None:
+        found = self.vector.get(feed)
+        return None if found is None else Dep(feed, *found)
 
     def take(self, item: tuple[FeedId, Opening | int]) -> None:
         feed, what = item
@@ -117,3 +122,20 @@ def test_of_several_ends_a_feed_follows_the_one_from_where_it_was() -> None:
         feeds.take(item)
     assert feeds.succession.head_before(PHONE, head(OLD, 0)) == head(NEW, 0)
     assert feeds.succession.head_before(PHONE, head(NEWER, 0)) == head(NEWER, 0)
+
+
+@pytest.mark.parametrize("is_opening_first", [True, False])
+def test_a_device_that_leaves_a_fallen_branch_behind_is_not_taken_for_copied(
+    *, is_opening_first: bool
+) -> None:
+    feeds = Feeds()
+    old, new = FeedId(b"o" * 16), FeedId(b"n" * 16)
+    feeds.torn.add((old, 3))
+    feeds.take((old, opening(PHONE)))
+    items: list[tuple[FeedId, Opening | int]] = [(new, opening(PHONE, head(old, 2))), (old, 3)]
+    for item in items if is_opening_first else items[::-1]:
+        feeds.take(item)
+    assert feeds.found == []
+    feeds.torn.clear()
+    feeds.take((old, 4))
+    assert feeds.found == [PHONE]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from billfold.document.anew import edits_of
 from billfold.document.causality import Unseen, check_causes
 from billfold.document.edits import Edit
 from billfold.document.engine import Engine
@@ -18,6 +19,7 @@ from billfold.document.identifiers import check_record_id, field_key, record_id
 from billfold.document.intake import Intake, SetAside
 from billfold.document.limits import ACTOR_SIZE, BATCH_COUNT_MAX
 from billfold.document.merge_kinds import MergeKinds, base_merge_kinds
+from billfold.document.outcome import Outcome
 from billfold.document.plan import Plan
 from billfold.document.values import Conflict, FieldState, RecordView, Scalar
 from billfold.document.view import Touched, View
@@ -191,7 +193,7 @@ class Document:
             changes: each as `Change.raw`; those of one feed in the feed's order.
             feed: the feed they came in, whose id their author must be; None does not check that.
         """
-        outcome = _Outcome()
+        outcome = Outcome()
         try:
             for start in range(0, len(changes), BATCH_COUNT_MAX):
                 for raw in changes[start : start + BATCH_COUNT_MAX]:
@@ -296,6 +298,14 @@ class Document:
         """
         return revert_change(self._engine, self._view, change_hash)
 
+    def edits_of(self, changes: Iterable[bytes]) -> list[Edit]:
+        """Return the edits that do again, in another feed, what changes of this document did.
+
+        Raises:
+            Malformed, Quarantined, LimitExceeded: one is not a change of a wallet document.
+        """
+        return edits_of(self._engine, self._view, changes)
+
     def state_hash(self, set_aside: Iterable[bytes] = ()) -> bytes:
         """Return 32 bytes that are equal for two wallets when and only when these are.
 
@@ -322,7 +332,7 @@ class Document:
         self._reread()
         self.apply(others)
 
-    def _receive(self, raw: bytes, feed: bytes | None, outcome: "_Outcome") -> None:
+    def _receive(self, raw: bytes, feed: bytes | None, outcome: Outcome) -> None:
         """Let a change wait."""
         try:
             received = self._intake.receive(raw, feed)
@@ -337,7 +347,7 @@ class Document:
         if isinstance(received, SetAside):
             outcome.set_aside.append(received)
 
-    def _drain(self, outcome: "_Outcome") -> None:
+    def _drain(self, outcome: Outcome) -> None:
         """Apply what waits and may be applied."""
         aside = outcome.set_aside
         count_max = BATCH_COUNT_MAX
@@ -382,17 +392,6 @@ class Document:
         self._intake.reset(self._engine.index(), self._engine.heads)
         self._view.rebuild(self._engine)
         self._state_hash = None
-
-
-class _Outcome:
-    """Collects what becomes of changes while they are applied."""
-
-    def __init__(self) -> None:
-        self.hashes: list[bytes] = []
-        self.set_aside: list[SetAside] = []
-        self.refused: list[bytes] = []
-        self.touched: set[Touched] = set()
-        self.notes: set[str] = set()  # Keys of texts to read anew.
 
 
 def _check_actor(actor: bytes) -> None:

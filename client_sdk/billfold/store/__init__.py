@@ -6,7 +6,9 @@ Spec: 40-wallet-document.md
 from billfold.store.interface import (
     AppendChanges,
     DeleteMeta,
+    DropEntry,
     DropPending,
+    DropQuarantined,
     EntryIndexRow,
     EntryStatus,
     LocalEntry,
@@ -31,7 +33,9 @@ from billfold.store.sqlcipher import SqlCipherStore
 __all__ = [
     "AppendChanges",
     "DeleteMeta",
+    "DropEntry",
     "DropPending",
+    "DropQuarantined",
     "EntryIndexRow",
     "EntryStatus",
     "LocalEntry",

@@ -26,7 +26,7 @@ class EntryStatus(IntEnum):
     """Something that it names is missing."""
 
     EXCLUDED = 2
-    """It lies beyond a cut."""
+    """It lies beyond a cut, or on a branch of a forked feed that does not stand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,9 @@ class LocalEntry:
     is_acked: bool
     """Whether the server has signed that it stored the entry, or sent it to us."""
 
+    is_beside: bool = False
+    """Whether it stands beside the feed's line, after a fork; such entries are kept by their id."""
+
 
 class EntryIndexRow(NamedTuple):
     """A feed entry without its bytes."""
@@ -52,6 +55,7 @@ class EntryIndexRow(NamedTuple):
     entry_id: EntryId
     status: EntryStatus
     is_acked: bool
+    is_beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,10 @@ class PutEpochKey:
 
 @dataclass(frozen=True, slots=True)
 class PutEntry:
-    """Insert an entry, or replace the one with the same feed and sequence number."""
+    """Insert an entry, or replace the one with the same feed and sequence number.
+
+    One beside the line replaces only the one with the same id.
+    """
 
     entry: LocalEntry
 
@@ -119,7 +126,17 @@ class SetStatus:
 
     feed: FeedId
     seq: int
+    entry_id: EntryId
     status: EntryStatus
+
+
+@dataclass(frozen=True, slots=True)
+class DropEntry:
+    """Forget one entry; nothing happens if there is none."""
+
+    feed: FeedId
+    seq: int
+    entry_id: EntryId
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +176,15 @@ class PutQuarantined:
     reason: str
 
 
-ReplicaWrite = PutMeta | DeleteMeta | PutMember | PutEpochKey | PutQuarantined
-EntryWrite = PutEntry | MarkAcked | SetStatus
+@dataclass(frozen=True, slots=True)
+class DropQuarantined:
+    """Forget bytes that were set aside; nothing happens if there are none."""
+
+    hash: bytes
+
+
+ReplicaWrite = PutMeta | DeleteMeta | PutMember | PutEpochKey | PutQuarantined | DropQuarantined
+EntryWrite = PutEntry | MarkAcked | SetStatus | DropEntry
 DocumentWrite = PutPending | DropPending | AppendChanges | ReplaceDocument
 
 Write = ReplicaWrite | EntryWrite | DocumentWrite
@@ -182,7 +206,7 @@ def check_numbers(writes: Sequence[Write]) -> None:
                 number = k
             case PutEntry(entry):
                 number = entry.seq
-            case MarkAcked(_, seq) | SetStatus(_, seq, _):
+            case MarkAcked(_, seq) | SetStatus(_, seq, _, _) | DropEntry(_, seq, _):
                 number = seq
             case PutPending(edit):
                 number = edit.position
@@ -242,7 +266,7 @@ class WalletStore(Protocol):
         ...
 
     def entry_index(self) -> list[EntryIndexRow]:
-        """Return every entry without its bytes, ordered by feed and sequence number.
+        """Return every entry without its bytes, by feed and sequence number, the line's first.
 
         Raises:
             StoreDamaged: stored bytes fail their checks.
@@ -252,10 +276,18 @@ class WalletStore(Protocol):
     def read_entries(
         self, feed: FeedId, *, from_seq: int, count_max: int, size_max: int
     ) -> list[LocalEntry]:
-        """Return entries of a feed in order, from `from_seq` on.
+        """Return entries of a feed's line in order, from `from_seq` on.
 
         At most `count_max` entries whose raw bytes sum to at most `size_max`; a first entry that is
         bigger alone is returned alone, so that a reader always gets on.
+
+        Raises:
+            StoreDamaged: stored bytes fail their checks.
+        """
+        ...
+
+    def read_beside(self, feed: FeedId) -> list[LocalEntry]:
+        """Return the entries beside a feed's line, by sequence number and id.
 
         Raises:
             StoreDamaged: stored bytes fail their checks.

@@ -12,7 +12,9 @@ from billfold.store.interface import (
     AppendChanges,
     DeleteMeta,
     DocumentWrite,
+    DropEntry,
     DropPending,
+    DropQuarantined,
     EntryIndexRow,
     EntryWrite,
     LocalEntry,
@@ -31,7 +33,7 @@ from billfold.store.interface import (
     check_numbers,
 )
 from billfold_protocol.errors import LocalProtocolError, StoreFull
-from billfold_protocol.ids import EpochId, FeedId
+from billfold_protocol.ids import EntryId, EpochId, FeedId
 
 
 @dataclass(slots=True, repr=False)
@@ -41,6 +43,7 @@ class _Tables:
     epoch_keys: dict[EpochId, bytes] = field(default_factory=dict)
     entries: dict[FeedId, dict[int, LocalEntry]] = field(default_factory=dict)
     unacked: dict[FeedId, set[int]] = field(default_factory=dict)
+    beside: dict[EntryId, LocalEntry] = field(default_factory=dict)
     pending: dict[int, PendingEdit] = field(default_factory=dict)
     document: bytes | None = None
     changes: list[bytes] = field(default_factory=list)
@@ -106,22 +109,24 @@ class MemoryStore:
                 _apply(tables, write)
 
     def entry_index(self) -> list[EntryIndexRow]:
-        """Return every entry without its bytes, ordered by feed and sequence number.
+        """Return every entry without its bytes, by feed and sequence number, the line's first.
 
         Raises:
             LocalProtocolError: the store is closed.
         """
         with self._lock:
-            return [
-                EntryIndexRow(feed, seq, entry.entry_id, entry.status, entry.is_acked)
-                for feed, entries in sorted(self._opened().entries.items())
-                for seq, entry in sorted(entries.items())
+            tables = self._opened()
+            entries = [entry for feed in tables.entries.values() for entry in feed.values()]
+            rows = [
+                EntryIndexRow(e.feed, e.seq, e.entry_id, e.status, e.is_acked, e.is_beside)
+                for e in (*entries, *tables.beside.values())
             ]
+            return sorted(rows, key=lambda row: (row.feed, row.seq, row.is_beside, row.entry_id))
 
     def read_entries(
         self, feed: FeedId, *, from_seq: int, count_max: int, size_max: int
     ) -> list[LocalEntry]:
-        """Return entries of a feed in order, within the bounds, but at least one.
+        """Return entries of a feed's line in order, within the bounds, but at least one.
 
         Raises:
             LocalProtocolError: the store is closed.
@@ -137,6 +142,15 @@ class MemoryStore:
                 found.append(entries[seq])
             return found
 
+    def read_beside(self, feed: FeedId) -> list[LocalEntry]:
+        """Return the entries beside a feed's line, by sequence number and id.
+
+        Raises:
+            LocalProtocolError: the store is closed.
+        """
+        with self._lock:
+            return _beside(self._opened(), feed)
+
     def unacked(self, feed: FeedId) -> list[LocalEntry]:
         """Return the entries of a feed that are not acknowledged, in order.
 
@@ -145,7 +159,9 @@ class MemoryStore:
         """
         with self._lock:
             tables = self._opened()
-            return [tables.entries[feed][seq] for seq in sorted(tables.unacked.get(feed, ()))]
+            line = [tables.entries[feed][seq] for seq in sorted(tables.unacked.get(feed, ()))]
+            beside = [entry for entry in _beside(tables, feed) if not entry.is_acked]
+            return sorted([*line, *beside], key=lambda entry: entry.seq)
 
     def read_quarantined(self) -> list[PutQuarantined]:
         """Return what was set aside, in ascending order of hash.
@@ -177,7 +193,7 @@ class MemoryStore:
 
 def _apply(tables: _Tables, write: Write) -> None:
     match write:
-        case PutEntry() | MarkAcked() | SetStatus():
+        case PutEntry() | MarkAcked() | SetStatus() | DropEntry():
             _apply_to_entries(tables, write)
         case PutPending() | DropPending() | AppendChanges() | ReplaceDocument():
             _apply_to_document(tables, write)
@@ -191,10 +207,14 @@ def _apply(tables: _Tables, write: Write) -> None:
             tables.epoch_keys[epoch] = epoch_key
         case PutQuarantined():
             tables.quarantined[write.hash] = write
+        case DropQuarantined(quarantined_hash):
+            tables.quarantined.pop(quarantined_hash, None)
 
 
 def _apply_to_entries(tables: _Tables, write: EntryWrite) -> None:
     match write:
+        case PutEntry(entry) if entry.is_beside:
+            tables.beside[entry.entry_id] = entry
         case PutEntry(entry):
             tables.entries.setdefault(entry.feed, {})[entry.seq] = entry
             unacked = tables.unacked.setdefault(entry.feed, set())
@@ -203,10 +223,26 @@ def _apply_to_entries(tables: _Tables, write: EntryWrite) -> None:
             for seq in [seq for seq in tables.unacked.get(feed, ()) if seq <= last_seq]:
                 tables.unacked[feed].remove(seq)
                 tables.entries[feed][seq] = replace(tables.entries[feed][seq], is_acked=True)
-        case SetStatus(feed, seq, status):
+            for entry in _beside(tables, feed):
+                if entry.seq <= last_seq:
+                    tables.beside[entry.entry_id] = replace(entry, is_acked=True)
+        case DropEntry(feed, seq, entry_id):
+            tables.beside.pop(entry_id, None)
+            line = tables.entries.get(feed, {})
+            if seq in line and line[seq].entry_id == entry_id:
+                del line[seq]
+                tables.unacked.get(feed, set()).discard(seq)
+        case SetStatus(feed, seq, entry_id, status):
             entries = tables.entries.get(feed, {})
-            if seq in entries:
+            if seq in entries and entries[seq].entry_id == entry_id:
                 entries[seq] = replace(entries[seq], status=status)
+            elif entry_id in tables.beside:
+                tables.beside[entry_id] = replace(tables.beside[entry_id], status=status)
+
+
+def _beside(tables: _Tables, feed: FeedId) -> list[LocalEntry]:
+    found = [entry for entry in tables.beside.values() if entry.feed == feed]
+    return sorted(found, key=lambda entry: (entry.seq, entry.entry_id))
 
 
 def _apply_to_document(tables: _Tables, write: DocumentWrite) -> None:
@@ -234,7 +270,9 @@ def _write_size(write: Write) -> int:
             size = len(edit.change) + len(edit.intents)
         case AppendChanges(changes):
             size = sum(map(len, changes))
-        case DeleteMeta() | MarkAcked() | SetStatus() | DropPending():
+        case DeleteMeta() | MarkAcked() | SetStatus() | DropEntry():
+            size = 0
+        case DropPending() | DropQuarantined():
             size = 0
     return size
 
@@ -245,6 +283,7 @@ def _size(tables: _Tables) -> int:
         + sum(map(len, tables.members.values()))
         + sum(map(len, tables.epoch_keys.values()))
         + sum(len(entry.raw) for feed in tables.entries.values() for entry in feed.values())
+        + sum(len(entry.raw) for entry in tables.beside.values())
         + sum(len(edit.change) + len(edit.intents) for edit in tables.pending.values())
         + len(tables.document or b"")
         + sum(map(len, tables.changes))

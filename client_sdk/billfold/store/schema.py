@@ -31,4 +31,11 @@ _VERSION_1 = (
     "CREATE TABLE quarantined (hash BLOB PRIMARY KEY, raw BLOB NOT NULL, reason TEXT NOT NULL)",
 )
 
-MIGRATIONS: Migrations = (_VERSION_1,)
+_VERSION_2 = (
+    # What a device that lies has put beside its own entries: rare, so apart, and by id.
+    """CREATE TABLE entry_beside (id BLOB PRIMARY KEY, feed BLOB NOT NULL, seq INTEGER NOT NULL,
+    status INTEGER NOT NULL, is_acked INTEGER NOT NULL, raw BLOB NOT NULL)""",
+    "CREATE INDEX entry_beside_place ON entry_beside (feed, seq)",
+)
+
+MIGRATIONS: Migrations = (_VERSION_1, _VERSION_2)

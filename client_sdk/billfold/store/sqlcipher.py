@@ -191,7 +191,7 @@ class SqlCipherStore:
             self._log_room.renew()
 
     def entry_index(self) -> list[EntryIndexRow]:
-        """Return every entry without its bytes, ordered by feed and sequence number.
+        """Return every entry without its bytes, by feed and sequence number, the line's first.
 
         Raises:
             StoreDamaged: stored bytes fail their checks.
@@ -201,15 +201,24 @@ class SqlCipherStore:
             rows = connection.execute(
                 "SELECT feed, seq, id, status, is_acked FROM entry ORDER BY feed, seq"
             )
-            return [
+            found = [
                 EntryIndexRow(feed, seq, entry_id, _STATUSES[status], is_acked == 1)
                 for feed, seq, entry_id, status, is_acked in rows
             ]
+            rows = connection.execute("SELECT feed, seq, id, status, is_acked FROM entry_beside")
+            beside = [
+                EntryIndexRow(feed, seq, entry_id, _STATUSES[status], is_acked == 1, is_beside=True)
+                for feed, seq, entry_id, status, is_acked in rows
+            ]
+            if beside:
+                found.extend(beside)
+                found.sort(key=lambda row: (row.feed, row.seq, row.is_beside, row.entry_id))
+            return found
 
     def read_entries(
         self, feed: FeedId, *, from_seq: int, count_max: int, size_max: int
     ) -> list[LocalEntry]:
-        """Return entries of a feed in order, within the bounds, but at least one.
+        """Return entries of a feed's line in order, within the bounds, but at least one.
 
         Raises:
             StoreDamaged: stored bytes fail their checks.
@@ -233,6 +242,16 @@ class SqlCipherStore:
             rows.close()
             return found
 
+    def read_beside(self, feed: FeedId) -> list[LocalEntry]:
+        """Return the entries beside a feed's line, by sequence number and id.
+
+        Raises:
+            StoreDamaged: stored bytes fail their checks.
+            StoreError: the disk fails.
+        """
+        with self._opened() as connection:
+            return _beside(connection, feed)
+
     def unacked(self, feed: FeedId) -> list[LocalEntry]:
         """Return the entries of a feed that are not acknowledged, in order.
 
@@ -247,7 +266,9 @@ class SqlCipherStore:
                 " WHERE feed = ? AND is_acked = 0 ORDER BY seq",
                 (feed,),
             )
-            return [_entry(row) for row in rows]
+            line = [_entry(row) for row in rows]
+            beside = [entry for entry in _beside(connection, feed) if not entry.is_acked]
+            return sorted([*line, *beside], key=lambda entry: entry.seq)
 
     def read_quarantined(self) -> list[PutQuarantined]:
         """Return what was set aside, in ascending order of hash.
@@ -352,7 +373,18 @@ def _column(connection: Connection, query: str) -> tuple[bytes, ...]:
     return tuple(value for (value,) in connection.execute(query))
 
 
-def _entry(row: tuple[FeedId, int, EntryId, int, int, bytes]) -> LocalEntry:
+def _beside(connection: Connection, feed: FeedId) -> list[LocalEntry]:
+    rows = connection.execute(
+        "SELECT feed, seq, id, status, is_acked, raw FROM entry_beside"
+        " WHERE feed = ? ORDER BY seq, id",
+        (feed,),
+    )
+    return [_entry(row, is_beside=True) for row in rows]
+
+
+def _entry(
+    row: tuple[FeedId, int, EntryId, int, int, bytes], *, is_beside: bool = False
+) -> LocalEntry:
     feed, seq, entry_id, status, is_acked, raw = row
     return LocalEntry(
         feed=feed,
@@ -361,4 +393,5 @@ def _entry(row: tuple[FeedId, int, EntryId, int, int, bytes]) -> LocalEntry:
         raw=raw,
         status=_STATUSES[status],
         is_acked=is_acked == 1,
+        is_beside=is_beside,
     )

@@ -8,7 +8,9 @@ from billfold.store.interface import (
     AppendChanges,
     DeleteMeta,
     DocumentWrite,
+    DropEntry,
     DropPending,
+    DropQuarantined,
     EntryWrite,
     MarkAcked,
     PutEntry,
@@ -31,7 +33,7 @@ def execute_write(connection: Connection, write: Write) -> None:
     """
     execute = connection.execute
     match write:
-        case PutEntry() | MarkAcked() | SetStatus():
+        case PutEntry() | MarkAcked() | SetStatus() | DropEntry():
             _execute_entry_write(connection, write)
         case PutPending() | DropPending() | AppendChanges() | ReplaceDocument():
             _execute_document_write(connection, write)
@@ -52,10 +54,21 @@ def execute_write(connection: Connection, write: Write) -> None:
         case PutQuarantined(quarantined_hash, raw, reason):
             statement = "INSERT OR REPLACE INTO quarantined (hash, raw, reason) VALUES (?, ?, ?)"
             execute(statement, (quarantined_hash, raw, reason))
+        case DropQuarantined(quarantined_hash):
+            execute("DELETE FROM quarantined WHERE hash = ?", (quarantined_hash,))
 
 
 def _execute_entry_write(connection: Connection, write: EntryWrite) -> None:
     match write:
+        case PutEntry(entry) if entry.is_beside:
+            connection.execute(
+                "INSERT OR REPLACE INTO entry_beside (id, feed, seq, status, is_acked, raw)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    *(entry.entry_id, entry.feed, entry.seq),
+                    *(int(entry.status), int(entry.is_acked), entry.raw),
+                ),
+            )
         case PutEntry(entry):
             connection.execute(
                 "INSERT OR REPLACE INTO entry (feed, seq, id, status, is_acked)"
@@ -72,9 +85,25 @@ def _execute_entry_write(connection: Connection, write: EntryWrite) -> None:
                 " WHERE feed = ? AND seq <= ? AND is_acked = 0",
                 (feed, seq),
             )
-        case SetStatus(feed, seq, status):
             connection.execute(
-                "UPDATE entry SET status = ? WHERE feed = ? AND seq = ?", (int(status), feed, seq)
+                "UPDATE entry_beside SET is_acked = 1 WHERE feed = ? AND seq <= ?", (feed, seq)
+            )
+        case DropEntry(feed, seq, entry_id):
+            place = (feed, seq, entry_id)
+            connection.execute(
+                "DELETE FROM entry_raw WHERE (feed, seq) IN"
+                " (SELECT feed, seq FROM entry WHERE feed = ? AND seq = ? AND id = ?)",
+                place,
+            )
+            connection.execute("DELETE FROM entry WHERE feed = ? AND seq = ? AND id = ?", place)
+            connection.execute("DELETE FROM entry_beside WHERE id = ?", (entry_id,))
+        case SetStatus(feed, seq, entry_id, status):
+            connection.execute(
+                "UPDATE entry SET status = ? WHERE feed = ? AND seq = ? AND id = ?",
+                (int(status), feed, seq, entry_id),
+            )
+            connection.execute(
+                "UPDATE entry_beside SET status = ? WHERE id = ?", (int(status), entry_id)
             )
 
 

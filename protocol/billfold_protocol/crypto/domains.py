@@ -31,6 +31,7 @@ class Domain(Enum):
     SNAPSHOT_BODY = b"billfold/v1/hash/snapshot-body"
     STATEMENT_HASH = b"billfold/v1/hash/statement"
     CLIENT_NONCE = b"billfold/v1/hash/client-nonce"
+    VECTOR_FORK = b"billfold/v1/hash/vector-fork"
     LINKING_KEYS = b"billfold/v1/hash/linking-keys"
     LINKING_TRANSCRIPT = b"billfold/v1/hash/linking-transcript"
     BLOB_CHUNK = b"billfold/v1/hash/blob-chunk"

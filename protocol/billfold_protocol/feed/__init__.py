@@ -1,9 +1,10 @@
 """Feeds: one device's signed sequence of sealed changes, and what makes an entry count.
 
-`entry` is the record and its bytes, `graph` decides which entries count, `standing` is what it
-says of them, `waiting` holds what it cannot judge yet, `vector` names the heads
-of all feeds, `checkpoint` is what a server signs about what it holds, `beacon` what a device signs
-about what it has seen, `freshness` orders statements, `contradiction` finds what cannot be true.
+`entry` is the record and its bytes, `graph` admits entries and says which count, `counting` and
+`forks` decide that, `forest` and `tree` hold the admitted ones, `standing` is what is said of
+them, `waiting` holds what cannot be judged yet, `vector` names the heads of all feeds,
+`checkpoint` is what a server signs about what it holds, `beacon` what a device signs about what it
+has seen, `freshness` orders statements, `contradiction` finds what cannot be true.
 
 Spec: 15-feeds.md
 """
@@ -23,8 +24,8 @@ from billfold_protocol.feed.entry import (
 )
 from billfold_protocol.feed.freshness import Freshness, statement_hash
 from billfold_protocol.feed.graph import BaseHead, FeedGraph
-from billfold_protocol.feed.standing import Node, Outcome, Refusal, Standing
-from billfold_protocol.feed.vector import Vector, parse_vector, vector_hash
+from billfold_protocol.feed.standing import Fork, Node, Outcome, Refusal, Standing
+from billfold_protocol.feed.vector import Vector, fork_head, parse_vector, vector_hash
 
 __all__ = [
     "FEED_SALT_SIZE",
@@ -35,6 +36,7 @@ __all__ = [
     "Dep",
     "Entry",
     "FeedGraph",
+    "Fork",
     "Freshness",
     "Node",
     "Opening",
@@ -48,6 +50,7 @@ __all__ = [
     "contradiction",
     "entry_id",
     "feed_id",
+    "fork_head",
     "lost_heads",
     "parse_entry",
     "parse_vector",

@@ -4,18 +4,16 @@ An entry is *admitted* when its signature holds, its author might write under th
 it names, it continues its feed, and everything it builds on is admitted too; until then it waits.
 An admitted entry is a *root* unless a cut excludes it. What counts is every root and everything a
 root builds on: so an entry beyond a cut counts when, and only when, an entry that stands vouches
-for it.
+for it. Where a feed forks, one branch stands; what is on another, or builds on it, is set aside.
 
     received ──► waiting ──► admitted ──► counted        a root, or an ancestor of one
-                    │            └──────► excluded ──► counted    once a root reaches it
+                    │            └──────► excluded ◄──► counted    as roots and branches come
                     └──► refused
 
 Spec: 15-feeds.md
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import zip_longest
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from billfold_protocol import limits
@@ -25,22 +23,21 @@ from billfold_protocol.errors import (
     DeviceRevoked,
     Equivocation,
     LimitExceeded,
-    Malformed,
     NotAuthorised,
     StoreDamaged,
     UnknownEpoch,
     UnsignedMember,
     WrongContext,
 )
+from billfold_protocol.feed.counting import Counting
 from billfold_protocol.feed.entry import Dep, Entry, Opening, verify_entry
+from billfold_protocol.feed.forest import Forest, Lookup
 from billfold_protocol.feed.standing import Node, Outcome, Refusal, Standing
+from billfold_protocol.feed.tree import FeedTree
 from billfold_protocol.feed.vector import Vector
 from billfold_protocol.feed.waiting import Candidate, Waiting
 from billfold_protocol.ids import DeviceId, EntryId, FeedId
-from billfold_protocol.membership import CutRecord, MembershipChain, MembershipState
-
-Lookup = Callable[[Dep], Entry]
-"""Reads an admitted entry back from where it is stored."""
+from billfold_protocol.membership import MembershipChain, MembershipState
 
 
 class BaseHead(NamedTuple):
@@ -49,6 +46,7 @@ class BaseHead(NamedTuple):
     seq: int
     id: EntryId
     device: DeviceId
+    """The feed's owner."""
 
 
 class FeedGraph:
@@ -56,118 +54,153 @@ class FeedGraph:
 
     def __init__(self, chain: MembershipChain, lookup: Lookup) -> None:
         self._chain = chain
-        self._lookup = lookup
-        self._feeds: dict[FeedId, list[Node]] = {}
-        self._excluded: dict[EntryId, Verified[Entry]] = {}
+        self._forest = Forest(chain, lookup)
+        self._counting = Counting(chain, self._forest)
         self._waiting = Waiting()
-        self._cuts: tuple[tuple[CutRecord, ...], dict[DeviceId, list[CutRecord]]] = ((), {})
 
-    def restore(self, dep: Dep, device: DeviceId) -> None:
-        """Take back an entry that counted when it was stored; feeds in order of `seq`.
+    def restore(
+        self,
+        dep: Dep,
+        device: DeviceId,
+        *,
+        previous: EntryId | None = None,
+        is_counted: bool = True,
+    ) -> None:
+        """Take back an entry as it stood when it was stored; feeds in order of `seq`.
+
+        One that a snapshot covers, and one that is here already, are passed over.
+
+        Args:
+            dep: the entry.
+            device: the owner of its feed.
+            previous: the entry before it in its feed; needed only in a forked feed.
+            is_counted: whether it counted.
 
         Raises:
             StoreDamaged: it does not continue what was taken back of its feed.
         """
-        nodes = self._nodes(dep.feed)
-        if dep.seq < len(nodes) and nodes[dep.seq].dep.seq > dep.seq:
+        tree = self._tree(dep.feed, device)
+        if dep.seq < tree.first_seq or tree.find(dep.seq, dep.id) is not None:
             return
-        if dep.seq != len(nodes):
+        previous = previous or tree.end_id(dep.seq)
+        if dep.seq > tree.first_seq and (previous is None or not tree.find(dep.seq - 1, previous)):
             raise StoreDamaged("an entry is missing from a stored feed")
-        nodes.append(Node(dep, device, Standing.COUNTED, None))
+        standing = Standing.COUNTED if is_counted else Standing.EXCLUDED
+        self._counting.restore(Node(dep, device, standing, None), previous)
 
     def adopt(self, base: Mapping[FeedId, BaseHead]) -> Outcome:
-        """Stand on a snapshot: what it covers counts, is not held here, and others build on it."""
-        outcome = Outcome()
+        """Stand on a snapshot: its entries count, are not held here, and others build on them.
+
+        Entries that are held and that it covers are forgotten. A feed of which more is held than
+        the snapshot covers, or that is forked here, stays as it is.
+        """
+        outcome = self._begin()
         for feed, (seq, id_, device) in base.items():
-            nodes = self._nodes(feed)
-            if len(nodes) <= seq:
-                head = Dep(feed, seq, id_)
-                nodes[:] = [Node(head, device, Standing.COUNTED, (0, ()))] * (seq + 1)
+            tree = self._forest.trees.get(feed)
+            dep = Dep(feed, seq, id_)
+            if tree is None:
+                self._forest.trees[feed] = FeedTree(device, dep)
+            elif tree.may_stand_on(dep):
+                tree.stand_on(dep)
         for awaited in self._waiting.awaited:
             if isinstance(awaited, Dep) and self.find(awaited) is not None:
                 self._settle(self._waiting.take(awaited), outcome)
-        return outcome
+        return self._end(outcome)
 
-    def receive(self, signed: Signed[Entry]) -> Outcome:
-        """Take one entry; it is admitted, made to wait, refused, or known already."""
-        outcome = Outcome()
-        self._settle([Candidate(signed)], outcome)
-        return outcome
+    def receive(self, signed: Signed[Entry], *, is_wanted: bool = False) -> Outcome:
+        """Take one entry; it is admitted, made to wait, refused, or known already.
+
+        Args:
+            signed: the entry in one of its envelopes.
+            is_wanted: whether this envelope is to take the place of the one that is here.
+        """
+        outcome = self._begin()
+        self._settle([Candidate(signed, is_wanted=is_wanted)], outcome)
+        return self._end(outcome)
 
     def append_own(self, verified: Verified[Entry], device: DeviceId) -> Outcome:
         """Append an entry that this device has just made; what counts by it includes itself."""
-        outcome = Outcome()
+        outcome = self._begin()
         self._append(verified, device, outcome)
-        return outcome
+        return self._end(outcome)
+
+    def resealed(self, verified: Verified[Entry]) -> Outcome:
+        """Take an own entry that was sealed again, as everybody else does."""
+        outcome, entry = self._begin(), verified.value
+        node = self.find(Dep(entry.feed, entry.seq, entry.id))
+        assert node is not None
+        self._counting.renew(node, verified, outcome)
+        return self._end(outcome)
+
+    def withdraw(self, entries: Sequence[Dep]) -> Outcome | None:
+        """Forget own entries that nobody else has taken, and say what counts without them.
+
+        None, and nothing is done, if anything but themselves builds on one of them.
+
+        Args:
+            entries: the last of their feed, in order.
+        """
+        outcome = self._begin()
+        nodes = [node for dep in entries if (node := self.find(dep)) is not None]
+        ids = {node.dep.id for node in nodes}
+        for node in self._forest.ancestors_first():
+            if node.dep.id not in ids and any(
+                dep.id in ids for dep in self._forest.detail(node)[1]
+            ):
+                return None
+        self._counting.remove(nodes[::-1], outcome)
+        return self._end(outcome)
 
     def has(self, entry: Entry) -> bool:
-        """Whether this very entry is admitted already."""
-        nodes = self._feeds.get(entry.feed, [])
-        dep = nodes[entry.seq].dep if entry.seq < len(nodes) else None
-        return dep is not None and (dep.seq > entry.seq or dep.id == entry.id)
+        """Whether this very entry is admitted already, or covered by a snapshot."""
+        return self.find(Dep(entry.feed, entry.seq, entry.id)) is not None
 
     def knows(self, entry: Entry) -> bool:
         """Whether this very entry is admitted, and this envelope of it can change nothing.
 
         An envelope that was sealed after a cut can: by it the entry is not beyond that cut.
         """
-        if not self.has(entry):
+        node = self.find(Dep(entry.feed, entry.seq, entry.id))
+        if node is None:
             return False
-        node = self._feeds[entry.feed][entry.seq]
-        if entry.k < len(self._chain) and not self._is_beyond_cut(node):
+        if entry.k < len(self._chain) and not self._counting.is_beyond_cut(node):
             return True
-        return entry.k <= self._detail(node)[0]
+        return entry.k <= self._forest.detail(node)[0]
 
     def chain_grew(self) -> Outcome:
-        """Try again the entries that waited for membership entries."""
-        outcome = Outcome()
+        """Try again the entries that waited for membership entries; a cut may settle a fork."""
+        outcome = self._begin()
+        self._counting.chain_grew(outcome)
         for awaited in self._waiting.awaited:
             if isinstance(awaited, int) and awaited < len(self._chain):
                 self._settle(self._waiting.take(awaited), outcome)
-        return outcome
+        return self._end(outcome)
 
     def find(self, dep: Dep) -> Node | None:
-        """Return the admitted entry at a place.
-
-        Raises:
-            Equivocation: another entry is admitted there.
-        """
-        nodes = self._feeds.get(dep.feed, [])
-        if dep.seq >= len(nodes):
-            return None
-        node = nodes[dep.seq]
-        if node.dep.id != dep.id and node.dep.seq == dep.seq:
-            raise Equivocation("two entries carry one feed and sequence number")
-        return node
+        """Return an admitted entry; one that a snapshot covers stands as the newest such."""
+        return self._forest.find(dep)
 
     def device_of(self, feed: FeedId) -> DeviceId | None:
-        """Return the owner of a feed, or None if its first entry is not here."""
-        nodes = self._feeds.get(feed)
-        return nodes[0].device if nodes else None
+        """Return the owner of a feed, or None if nothing of it is here."""
+        tree = self._forest.trees.get(feed)
+        return None if tree is None else tree.device
 
     def feeds_of(self, devices: Iterable[DeviceId]) -> dict[FeedId, tuple[int, EntryId]]:
         """Return the newest entry that counts of each feed of some devices: a removal's cut."""
         wanted = frozenset(devices)
-        heads = (
-            _newest_counted(nodes)
-            for nodes in self._feeds.values()
-            if nodes and nodes[0].device in wanted
-        )
+        trees = (tree for tree in self._forest.trees.values() if tree.device in wanted)
+        heads = (tree.newest_counted for tree in trees)
         return {head.dep.feed: (head.dep.seq, head.dep.id) for head in heads if head is not None}
 
     @property
     def vector(self) -> Vector:
-        """The head of each feed, whether or not it counts."""
-        return {
-            feed: (nodes[-1].dep.seq, nodes[-1].dep.id)
-            for feed, nodes in self._feeds.items()
-            if nodes
-        }
+        """The head of each feed, whether or not it counts; of a forked one the hash of its ends."""
+        return {feed: tree.head for feed, tree in self._forest.trees.items()}
 
     @property
     def counted_heads(self) -> list[Dep]:
         """The newest entry that counts of each feed, in feed order."""
-        heads = (_newest_counted(self._feeds[feed]) for feed in sorted(self._feeds))
+        heads = (self._forest.trees[feed].newest_counted for feed in sorted(self._forest.trees))
         return [head.dep for head in heads if head is not None]
 
     @property
@@ -190,53 +223,79 @@ class FeedGraph:
         """The entries that wait, in no order."""
         return iter(self._waiting)
 
+    def is_forked(self, feed: FeedId) -> bool:
+        """Whether two entries of a feed stand at one place here."""
+        tree = self._forest.trees.get(feed)
+        return tree is not None and tree.fork_seq is not None
+
+    def head_of(self, feed: FeedId) -> Dep | None:
+        """Return the newest entry of a feed, of a forked one on the branch that stands."""
+        ends = self.ends_of(feed)
+        if not self.is_forked(feed):
+            return ends[0] if ends else None
+        return max((end for end in ends if not self.is_set_aside(end)), default=None)
+
+    def is_torn(self, feed: FeedId, seq: int) -> bool:
+        """Whether all entries at a place of a feed build on a fork of another device's feed."""
+        tree = self._forest.trees.get(feed)
+        nodes = [] if tree is None else [node for node in tree if node.dep.seq == seq]
+        return bool(nodes) and self._counting.are_torn(nodes)
+
+    def ends_of(self, feed: FeedId) -> list[Dep]:
+        """Return the newest entry of each branch of a feed: one, unless it is forked."""
+        tree = self._forest.trees.get(feed)
+        return [] if tree is None else [node.dep for node in tree.tips()]
+
+    def branch(self, end: Dep, from_seq: int) -> list[Dep]:
+        """Return the entries that are held from a place on to an end of a branch, in order."""
+        tree, node = self._forest.trees[end.feed], self.find(end)
+        found: list[Dep] = []
+        while node is not None and node is not tree.base and node.dep.seq >= from_seq:
+            found.append(node.dep)
+            node = tree.previous(node)
+        return found[::-1]
+
+    def is_beside(self, dep: Dep) -> bool:
+        """Whether an admitted entry stands beside its feed's line; so it does after a restart."""
+        tree = self._forest.trees.get(dep.feed)
+        return tree is not None and dep.id in tree.beside
+
+    def is_set_aside(self, dep: Dep) -> bool:
+        """Whether an admitted entry is on a branch that does not stand, or builds on one."""
+        node = self.find(dep)
+        return node is not None and self._counting.is_set_aside(node)
+
     def cut_off(self) -> list[Dep]:
         """Return the counted entries that, by the chain's cuts, no root reaches any more."""
-        cut_devices = {cut.device for cut in self._chain.state.cuts}
-        lost = {
-            node.dep: node
-            for nodes in self._feeds.values()
-            if nodes and nodes[0].device in cut_devices
-            for node in nodes
-            if node.standing is Standing.COUNTED and self._is_beyond_cut(node)
-        }
-        beyond = frozenset(lost)
-        # The newest first: what vouches is mostly young, and older entries need not be read back.
-        for row in zip_longest(*(reversed(nodes) for nodes in self._feeds.values())):
-            for node in row:
-                if not lost:
-                    return []
-                is_counted = node is not None and node.standing is Standing.COUNTED
-                if is_counted and node.dep not in beyond:
-                    self._keep(node, lost)
-        return list(lost)
+        return self._counting.cut_off()
 
-    def exclude(self, lost: Iterable[Dep], entries: Iterable[Verified[Entry]]) -> None:
-        """Stop counting entries that `cut_off` named, given their verified bytes."""
-        for dep in lost:
-            node = self.find(dep)
-            assert node is not None
-            node.standing = Standing.EXCLUDED
-        self._excluded.update((entry.value.id, entry) for entry in entries)
+    def exclude(self, lost: Iterable[Dep]) -> None:
+        """Stop counting entries that `cut_off` named."""
+        self._counting.exclude(lost)
 
     def excluded_under(self, dep: Dep) -> list[Verified[Entry]]:
         """Return what would count again if an admitted entry did, the oldest first.
 
         Raises:
-            Equivocation: another entry is admitted there.
+            Malformed, AuthFailed: what was read back is not the entry.
         """
         root = self.find(dep)
-        nodes = [] if root is None else self._excluded_under(root)
-        return [self._excluded[node.dep.id] for node in nodes]
+        nodes = [] if root is None else self._counting.excluded_under(root)
+        return [self._forest.verified(node) for node in nodes]
 
-    def resealed(self, entry: Entry) -> None:
-        """Take note that an own entry now names a newer membership entry."""
-        node = self.find(Dep(entry.feed, entry.seq, entry.id))
-        assert node is not None
-        node.detail = (entry.k, entry.ancestors)
+    def _begin(self) -> Outcome:
+        self._forest.fresh.clear()
+        return Outcome()
 
-    def _nodes(self, feed: FeedId) -> list[Node]:
-        return self._feeds.setdefault(feed, [])
+    def _end(self, outcome: Outcome) -> Outcome:
+        outcome.settle(lambda dep: (node := self.find(dep)) is not None and node.is_counted)
+        return outcome
+
+    def _tree(self, feed: FeedId, device: DeviceId) -> FeedTree:
+        tree = self._forest.trees.get(feed)
+        if tree is None:
+            tree = self._forest.trees[feed] = FeedTree(device)
+        return tree
 
     def _settle(self, queue: list[Candidate], outcome: Outcome) -> None:
         """Admit what can be admitted, and whatever waited for that."""
@@ -257,10 +316,10 @@ class FeedGraph:
     def _admit(self, candidate: Candidate, dep: Dep, outcome: Outcome) -> Dep | int | None:
         """Admit an entry, or return what it waits for."""
         entry = candidate.signed.value
-        if self.knows(entry):
+        if not candidate.is_wanted and self.knows(entry):
             return None
-        nodes = self._feeds.get(dep.feed, [])
-        device = _owner(entry, nodes)
+        tree = self._forest.trees.get(dep.feed)
+        device = _owner(entry, tree)
         if isinstance(device, Dep):
             return device
         keys = self._chain.keys_of(device)
@@ -272,11 +331,11 @@ class FeedGraph:
         if candidate.verified is None:
             wallet_id = self._chain.wallet_id
             candidate.verified = verify_entry(candidate.signed, wallet_id, keys.signing)
-        is_here = self.has(entry)
-        if dep.seq < len(nodes) and not is_here:
-            raise Equivocation("two entries carry one feed and sequence number")
-        if not nodes and len(self._feeds) >= limits.FEEDS_COUNT_MAX:
+        here = None if tree is None else tree.find(dep.seq, dep.id)
+        if tree is None and len(self._forest.trees) >= limits.FEEDS_COUNT_MAX:
             raise LimitExceeded("the wallet has as many feeds as it may have")
+        if here is None and tree is not None and dep.seq < tree.first_seq:
+            raise Equivocation("a snapshot covers another entry at this place")
         state = self._chain.find(entry.k, entry.head)
         if state is None:
             return entry.k
@@ -289,105 +348,29 @@ class FeedGraph:
                 return ancestor
             if before.device != device and ancestor == _previous(entry):
                 raise WrongContext("the feed before this one belongs to another device")
-        if is_here:
-            self._renew(nodes[dep.seq], candidate.verified, outcome)
-        else:
+        if here is None:
             self._append(candidate.verified, device, outcome)
+        elif tree is None or here is not tree.base:
+            self._counting.renew(here, candidate.verified, outcome)
         return None
 
     def _append(self, verified: Verified[Entry], device: DeviceId, outcome: Outcome) -> None:
         entry = verified.value
         dep = Dep(entry.feed, entry.seq, entry.id)
+        self._tree(entry.feed, device)
         node = Node(dep, device, Standing.EXCLUDED, (entry.k, entry.ancestors))
-        self._nodes(entry.feed).append(node)
-        self._place(node, verified, outcome)
-
-    def _renew(self, node: Node, verified: Verified[Entry], outcome: Outcome) -> None:
-        """Take an envelope that was sealed later than the one here."""
-        node.detail = (verified.value.k, verified.value.ancestors)
-        if node.is_counted:
-            outcome.renewed.append(verified)
-        else:
-            self._place(node, verified, outcome)
-
-    def _place(self, node: Node, verified: Verified[Entry], outcome: Outcome) -> None:
-        self._excluded[node.dep.id] = verified
-        if self._is_beyond_cut(node):
-            outcome.excluded.append(verified)
-        else:
-            self._count(node, outcome)
-
-    def _count(self, root: Node, outcome: Outcome) -> None:
-        """Count an entry and all it builds on, the oldest first."""
-        for node in self._excluded_under(root):
-            node.standing = Standing.COUNTED
-            outcome.counted.append(self._excluded.pop(node.dep.id))
-
-    def _excluded_under(self, root: Node) -> list[Node]:
-        """Return what is excluded of an entry and all it builds on, the oldest first."""
-        found: dict[Dep, Node] = {}
-        stack = [(root, False)]
-        while stack:
-            node, is_ready = stack.pop()
-            if node.standing is Standing.COUNTED or node.dep in found:
-                continue
-            if is_ready:
-                found[node.dep] = node
-                continue
-            stack.append((node, True))
-            for ancestor in self._detail(node)[1]:
-                before = self.find(ancestor)
-                assert before is not None
-                if before.standing is Standing.EXCLUDED:
-                    stack.append((before, False))
-        return list(found.values())
-
-    def _keep(self, root: Node, lost: dict[Dep, Node]) -> None:
-        """Take out of `lost` what an entry that stands reaches."""
-        stack = [root]
-        while stack:
-            for ancestor in self._detail(stack.pop())[1]:
-                before = lost.pop(ancestor, None)
-                if before is not None:
-                    stack.append(before)
-
-    def _is_beyond_cut(self, node: Node) -> bool:
-        all_cuts = self._chain.state.cuts
-        if self._cuts[0] is not all_cuts:
-            by_device: dict[DeviceId, list[CutRecord]] = {}
-            for cut in all_cuts:
-                by_device.setdefault(cut.device, []).append(cut)
-            self._cuts = (all_cuts, by_device)
-        cuts = self._cuts[1].get(node.device)
-        if cuts is None:
-            return False
-        k, (feed, seq, id_) = self._detail(node)[0], node.dep
-        return any(cut.excludes(k=k, feed=feed, seq=seq, entry_id=id_) for cut in cuts)
-
-    def _detail(self, node: Node) -> tuple[int, tuple[Dep, ...]]:
-        if node.detail is None:
-            entry = self._lookup(node.dep)
-            if entry.id != node.dep.id:
-                raise Malformed("the stored entry is not the one that was admitted")
-            node.detail = (entry.k, entry.ancestors)
-        return node.detail
+        self._counting.add(node, verified, outcome)
 
 
-def _owner(entry: Entry, nodes: Sequence[Node]) -> DeviceId | Dep:
+def _owner(entry: Entry, tree: FeedTree | None) -> DeviceId | Dep:
     """Return the feed's device, or the entry before if nothing of the feed is here yet."""
     if isinstance(entry.prev, Opening):
         return entry.prev.device
-    return nodes[0].device if nodes else Dep(entry.feed, entry.seq - 1, entry.prev)
+    return Dep(entry.feed, entry.seq - 1, entry.prev) if tree is None else tree.device
 
 
 def _previous(entry: Entry) -> Dep | None:
     return entry.prev.previous if isinstance(entry.prev, Opening) else None
-
-
-def _newest_counted(nodes: Sequence[Node]) -> Node | None:
-    """Return the last entry of a feed that counts; all before it count too."""
-    count = bisect_left(nodes, 1, key=lambda node: node.standing is Standing.EXCLUDED)
-    return nodes[count - 1] if count else None
 
 
 def _require_writer(state: MembershipState, device: DeviceId) -> None:

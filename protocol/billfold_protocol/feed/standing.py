@@ -3,6 +3,8 @@
 Spec: 15-feeds.md
 """
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, unique
 
@@ -44,6 +46,16 @@ class Refusal:
     error: BillfoldError
 
 
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Two entries of one author at one place: with its key, a proof that anybody can check."""
+
+    first: Verified[Entry]
+    """The one with the lower id."""
+
+    second: Verified[Entry]
+
+
 @dataclass(slots=True)
 class Outcome:
     """What a received entry, or a longer chain, led to."""
@@ -52,7 +64,40 @@ class Outcome:
     """Entries that count from now on, each after everything it builds on."""
 
     excluded: list[Verified[Entry]] = field(default_factory=list)
+    """Entries that were admitted, or came in a newer envelope, and do not count."""
+
     renewed: list[Verified[Entry]] = field(default_factory=list)
     """Entries that counted already, in an envelope that is to be kept in place of the other."""
 
     refused: list[Refusal] = field(default_factory=list)
+    lost: list[Dep] = field(default_factory=list)
+    """Entries that counted and, because of a fork, do not any more."""
+
+    equivocations: list[Fork] = field(default_factory=list)
+    """Forks that were not known; one for each entry at a place that has one already."""
+
+    def settle(self, is_counted: Callable[[Dep], bool]) -> None:
+        """Say of entries that changed more than once only what came of it.
+
+        Args:
+            is_counted: whether an entry counts now.
+        """
+        if not self.lost:
+            return
+        counts, losses = Counter(map(_dep, self.counted)), Counter(self.lost)
+        turned = counts.keys() & losses.keys()
+        counted = [e for e in self.counted if _dep(e) not in turned]
+        lost = [dep for dep in dict.fromkeys(self.lost) if dep not in turned]
+        for dep, entry in {_dep(e): e for e in self.counted if _dep(e) in turned}.items():
+            has_counted_before = losses[dep] + is_counted(dep) > counts[dep]
+            if is_counted(dep) and not has_counted_before:
+                counted.append(entry)
+            elif has_counted_before and not is_counted(dep):
+                lost.append(dep)
+            elif not is_counted(dep):
+                self.excluded.append(entry)
+        self.counted, self.lost = counted, lost
+
+
+def _dep(entry: Verified[Entry]) -> Dep:
+    return Dep(entry.value.feed, entry.value.seq, entry.value.id)

@@ -3,7 +3,7 @@
 Spec: 15-feeds.md
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from billfold_protocol import codec, limits
 from billfold_protocol.crypto import hashing
@@ -11,7 +11,9 @@ from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.ids import EntryId, FeedId
 
 Vector = Mapping[FeedId, tuple[int, EntryId]]
-"""The sequence number and id of the newest entry of each feed, whether or not it counts."""
+"""The sequence number and id of the newest entry of each feed, whether or not it counts.
+
+A forked feed has the largest sequence number of its branches and the hash of all their ends."""
 
 
 def encode_vector(vector: Vector) -> list[object]:
@@ -39,3 +41,8 @@ def parse_vector(value: object) -> Vector:
 def vector_hash(vector: Vector) -> bytes:
     """Return the 32-byte hash of a vector."""
     return hashing.digest(Domain.VECTOR_HASH, codec.encode(encode_vector(vector)))
+
+
+def fork_head(ends: Sequence[EntryId]) -> EntryId:
+    """Return the 32 bytes that stand in a vector for the ends of a forked feed's branches."""
+    return EntryId(hashing.digest(Domain.VECTOR_FORK, *sorted(ends)))

@@ -28,6 +28,8 @@ class Candidate:
 
     signed: Signed[Entry]
     verified: Verified[Entry] | None = None
+    is_wanted: bool = False
+    """Whether this envelope is to take the place of the one that is here."""
 
     @property
     def size(self) -> int:
