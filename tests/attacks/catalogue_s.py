@@ -30,9 +30,10 @@ MUTANTS = (
         "an entry is never known already",
         GRAPH,
         (
-            "return dep is not None and (dep.seq > entry.seq or dep.id == entry.id)",
-            "return dep is not None and dep.seq < 0",
+            "if node is None:\n            return False\n        if entry.k < len",
+            "return False\n        if entry.k < len",
         ),
+        ("here = None if tree is None else tree.find(dep.seq, dep.id)", "here = None"),
         at="error unchanged",
     ),
     mutant("S07", "an entry of the own feed needs no signature", ENTRY, _UNVERIFIED),
