@@ -19,14 +19,13 @@ from billfold.inbox import Inbox
 from billfold.loading import load_core
 from billfold.membership_news import news_of
 from billfold.outbox import Outbox
+from billfold.saving import Saving
 from billfold.snapshots import Keeper
 from billfold.store import (
-    AppendChanges,
     CutMembers,
     DeleteMeta,
     PutMember,
     PutMeta,
-    ReplaceDocument,
     WalletStore,
 )
 from billfold_protocol import limits
@@ -52,12 +51,6 @@ from billfold_protocol.membership import (
     MembershipState,
     Target,
 )
-
-APPENDED_SIZE_MIN = 512 * 1024
-"""Bytes of changes that the store may hold behind a saved document, however small that is."""
-
-APPENDED_RATIO = 4
-"""Or so many times the saved document's bytes; so each save has earned its cost."""
 
 
 class Replica:
@@ -88,8 +81,7 @@ class Replica:
         self.core = loaded.core
         self.journal = self.core.journal
         self._meta = dict(state.meta)
-        self._saved_size = len(state.document or b"")
-        self._appended_size = sum(map(len, state.changes))
+        self._saving = Saving(self.core, state)
         self._outbox = Outbox(
             self.core,
             pending=state.pending,
@@ -251,7 +243,7 @@ class Replica:
             footing.rebuild_if_needed()
         self._outbox.store_pending()
         self.snapshots.prepare(is_live=room is not None)
-        self._save_if_long()
+        self._saving.save_if_long(has_pending=self._outbox.pending_count > 0)
 
     def receive_members(self, k: int, raws: Sequence[bytes]) -> None:
         """Take membership entries that begin at index `k`; known ones too.
@@ -401,18 +393,6 @@ class Replica:
         entry, after = core.chain.entries[k], core.chain.state_at(k)
         for event in news_of(entry, before, after, core.device_id):
             core.tell(event)
-
-    def _save_if_long(self) -> None:
-        """Save the document as a whole when the store holds many changes behind the last save."""
-        core = self.core
-        self._appended_size += core.journal.appended_size()
-        size_max = max(APPENDED_SIZE_MIN, APPENDED_RATIO * self._saved_size)
-        if self._appended_size > size_max and self._outbox.pending_count == 0:
-            saved = core.document.save()
-            core.write(ReplaceDocument(saved))
-            # What waits for other changes is not in a saved document.
-            core.write(AppendChanges(core.document.waiting))
-            self._saved_size, self._appended_size = len(saved), 0
 
 
 IN_FLIGHT_COUNT_MAX = 2

@@ -23,10 +23,10 @@ from billfold_protocol.snapshot_sealing import SnapshotContent
 
 
 def holds_all_of(core: Core, snapshot: Snapshot) -> bool:
-    """Whether every entry that a snapshot covers is here, so that it can be judged.
+    """Whether every entry that a snapshot covers is here and counts, so that it can be judged.
 
     Raises:
-        SnapshotMismatch: it covers an entry that does not count, or another than is here.
+        SnapshotMismatch: it covers another entry than is here.
     """
     for feed, (seq, id_, device) in snapshot.covered.items():
         if core.graph.device_of(feed) is None or core.graph.vector[feed][0] < seq:
@@ -38,7 +38,9 @@ def holds_all_of(core: Core, snapshot: Snapshot) -> bool:
         if node is None or node.device != device:
             raise SnapshotMismatch("the snapshot covers an entry of another branch")
         if not node.is_counted:
-            raise SnapshotMismatch("the snapshot covers an entry that does not count")
+            # Its author may have counted it before a cut, and may be about to vouch for it. What
+            # never counts is never endorsed.
+            return False
     return True
 
 

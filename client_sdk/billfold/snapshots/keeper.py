@@ -232,6 +232,7 @@ class Keeper:
         try:
             content = open_snapshot(known.statement, ciphertext, key)
             if not holds_all_of(core, snapshot):
+                self.judged.discard(snapshot.id)
                 return
             check_content(
                 core,
