@@ -34,7 +34,8 @@ from billfold_server.identity import load_server_seed
 from billfold_server.logs import ServerLog
 from billfold_server.metrics import Metrics
 from billfold_server.outbox import OutboxPool
-from billfold_server.relay import Piece, ReadRequest, Relay
+from billfold_server.reads import Piece, ReadRequest
+from billfold_server.relay import Relay
 from billfold_server.rendezvous import Rendezvous
 from billfold_server.routes import Routes, Services
 from billfold_server.soundness import require_sound_libraries

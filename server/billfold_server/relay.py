@@ -9,9 +9,8 @@ Spec: 21-sync.md
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from billfold_protocol import limits
 from billfold_protocol.crypto.signing import SigningKey
 from billfold_protocol.errors import RemoteProtocolError
 from billfold_protocol.feed import Reason
@@ -51,48 +50,12 @@ from billfold_server.hub import FetchJob, Outbox, Peer, SnapshotJob, Subscriptio
 from billfold_server.intake import Intake, RelayConfig
 from billfold_server.locators import Locators
 from billfold_server.quotas import RateLimiter
+from billfold_server.reads import Piece, ReadRequest
 from billfold_server.snapshot_desk import SnapshotDesk
 from billfold_server.snapshot_intake import SnapshotIntake
 from billfold_server.snapshot_service import PruneJob, SnapshotService
-from billfold_server.store import LogStore, Pruned, StoredEntry, StoredWrap
+from billfold_server.store import LogStore, Pruned, StoredWrap
 from billfold_server.wallet_log import ActiveWallet, Wallets
-
-Piece = Sequence[StoredEntry] | bytes
-"""Entries, or bytes of a snapshot."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadRequest:
-    """A piece of a log, or of a snapshot, that a peer lacks."""
-
-    peer: Peer
-    wallet_id: WalletId
-    after_n: int = 0
-    fetch: FetchJob | SnapshotJob | None = None
-
-    def run(self, store: LogStore) -> Piece:
-        """Read it; safe in another thread.
-
-        Raises:
-            StoreError: the store is closed or damaged.
-        """
-        if isinstance(self.fetch, SnapshotJob):
-            job = self.fetch
-            return store.read_snapshot(self.wallet_id, job.snapshot, offset=job.offset)
-        if self.fetch is not None:
-            return store.read_feed(
-                self.wallet_id,
-                self.fetch.feed,
-                from_seq=self.fetch.from_seq,
-                count_max=self.fetch.count,
-                size_max=limits.BATCH_SIZE_MAX,
-            )
-        return store.read_entries(
-            self.wallet_id,
-            after_n=self.after_n,
-            count_max=limits.BATCH_COUNT_MAX,
-            size_max=limits.BATCH_SIZE_MAX,
-        )
 
 
 class Relay:
@@ -285,7 +248,10 @@ class Relay:
         while (wallet_id := peer.next_behind()) is not None:
             subscription = peer.subscriptions[wallet_id]
             if not self._go_live(peer, wallet_id, subscription):
-                return ReadRequest(peer=peer, wallet_id=wallet_id, after_n=subscription.n)
+                durable_n = self._wallets.require(wallet_id).durable_n
+                return ReadRequest(
+                    peer=peer, wallet_id=wallet_id, after_n=subscription.n, durable_n=durable_n
+                )
         return None
 
     def read_done(self, request: ReadRequest, piece: Piece) -> None:
@@ -312,6 +278,9 @@ class Relay:
             wanted = tuple(e.raw for e in entries if e.seq > skip.get(e.feed, (-1, b""))[0])
             self.counters.entries_sent += len(wanted)
             peer.send(Entries(wallet_id=wallet_id, n=subscription.n, entries=wanted))
+        else:
+            # All that was durable when this was asked for has been pruned.
+            subscription.n = request.durable_n
         self._go_live(peer, wallet_id, subscription)
 
     def _go_live(self, peer: Peer, wallet_id: WalletId, subscription: Subscription) -> bool:

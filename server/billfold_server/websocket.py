@@ -20,7 +20,8 @@ from billfold_server.connections import HEADERS, address_of
 from billfold_server.hub import Peer
 from billfold_server.logs import Contained, ServerLog
 from billfold_server.outbox import OutboxPool, SocketOutbox
-from billfold_server.relay import Piece, ReadRequest, Relay
+from billfold_server.reads import Piece, ReadRequest
+from billfold_server.relay import Relay
 
 HEARTBEAT_S = 30
 CLOSE_S_MAX = 2

@@ -14,7 +14,8 @@ from billfold_server.commits import Commit
 from billfold_server.hub import Peer
 from billfold_server.intake import RelayConfig
 from billfold_server.quotas import Quotas
-from billfold_server.relay import ReadRequest, Relay
+from billfold_server.reads import ReadRequest
+from billfold_server.relay import Relay
 from billfold_server.store import MemoryLogStore
 from tests.support.seeded_bytes import SeededBytes
 from tests.support.simulation_clock import Clock, Weather
