@@ -22,9 +22,9 @@ from billfold.replica import Replica
 from billfold_protocol import limits
 from billfold_protocol.errors import BillfoldError, ChainFork, RemoteProtocolError
 from billfold_protocol.feed import Checkpoint
-from billfold_protocol.ids import DeviceId, EpochId, EpochKey
+from billfold_protocol.ids import DeviceId, EntryId, EpochId, EpochKey
 from billfold_protocol.key_hierarchy import open_back_links, open_wrap
-from billfold_protocol.membership import MembershipChain, divergence_of
+from billfold_protocol.membership import MembershipChain, divergence_of, membership_hash
 from billfold_protocol.messages import Append, Compare
 
 
@@ -67,7 +67,9 @@ class Branching:
             VerificationError, AccessError, Malformed: an entry may not stand in a chain.
         """
         replica = self._line.replica
-        if not self.is_apart and _agrees(replica, k, entries):
+        if self.is_apart and self._line.is_live:
+            raise ChainFork("the server's branch has grown while it was to be merged; try again")
+        if not self.is_apart and (self._line.is_live or _agrees(replica, k, entries)):
             replica.receive_members(k, entries)
             return
         self.is_apart = True
@@ -125,6 +127,15 @@ class Branching:
         self._adopt(merged)
         self._line.replica.receive_wraps(wraps)
         return True
+
+    def refused(self, ids: Sequence[EntryId]) -> None:
+        """Take note of what the server refused.
+
+        Raises:
+            ChainFork: it refused the merge; another device may have been quicker.
+        """
+        if self._merge is not None and EntryId(membership_hash(self._merge.raw[64:])) in ids:
+            raise ChainFork("the server did not take the merge of two histories; try again")
 
     def _decide(self, theirs: MembershipChain) -> None:
         replica = self._line.replica

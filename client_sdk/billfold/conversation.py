@@ -208,6 +208,7 @@ class Conversation:
                 self._comparison.acked(event)
                 self.tell_if_synced()
             case Refused(rejection=rejection):
+                self._branching.refused(rejection.ids)
                 self._comparison.refused(rejection)
                 if self._snapshots.refused(rejection) or self._proposals.refused(rejection):
                     return
