@@ -22,7 +22,7 @@ from billfold.attachments import Attachment
 from billfold.document import Conflict, HistoryItem, RecordView, Scalar
 from billfold.editing import EditBlock
 from billfold.exporting import export_wallet
-from billfold.household import Device
+from billfold.household import Device, Revoked
 from billfold.importers import read_import
 from billfold.importing import ImportResult, import_report
 from billfold.keyring import Unlock
@@ -289,7 +289,7 @@ class BlockingWallet:
         """
         self._loop.run(self._wallet.merge_histories())
 
-    def revoke(self, device: str) -> Device:
+    def revoke(self, device: str) -> Revoked:
         """Remove a device; it gets nothing new.
 
         Raises:

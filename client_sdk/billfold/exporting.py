@@ -23,26 +23,40 @@ INTERNAL_FIELDS: Final = frozenset({TYPE, "trashed", "purged"})
 """Fields that an export tells in another way, or not at all."""
 
 
-def exported_records(wallet: Wallet, record_type: str | None = None) -> list[ExportedRecord]:
+def exported_records(
+    wallet: Wallet, record_type: str | None = None, *, is_unsent: bool = False
+) -> list[ExportedRecord]:
     """Return the records of a type (None: of all), in order of id.
+
+    Args:
+        wallet: the open wallet.
+        record_type: such as `login`.
+        is_unsent: whether only records with edits that no server has acknowledged are wanted.
 
     Raises:
         LocalProtocolError: the wallet is closed.
+        StoreDamaged: stored bytes fail their checks.
     """
+    unsent = wallet.unsent_records() if is_unsent else None
     return [
         _export(view)
         for view in wallet.records(record_type)
-        if view.type is not None and view.type not in INTERNAL_TYPES
+        if view.type is not None
+        and view.type not in INTERNAL_TYPES
+        and (unsent is None or view.id in unsent)
     ]
 
 
-def export_wallet(wallet: Wallet, record_type: str | None = None) -> bytes:
-    """Return the records of a type (None: of all) as JSON that is not encrypted.
+def export_wallet(
+    wallet: Wallet, record_type: str | None = None, *, is_unsent: bool = False
+) -> bytes:
+    """Return records, chosen as for `exported_records`, as JSON that is not encrypted.
 
     Raises:
         LocalProtocolError: the wallet is closed.
+        StoreDamaged: stored bytes fail their checks.
     """
-    return export_json(exported_records(wallet, record_type))
+    return export_json(exported_records(wallet, record_type, is_unsent=is_unsent))
 
 
 def _export(view: RecordView) -> ExportedRecord:

@@ -5,9 +5,12 @@ Spec: 13-membership.md
 
 from dataclasses import dataclass
 
+from billfold.authoring import Author, Authored
 from billfold.beacons import last_heard_s
 from billfold.document import FieldEdit
 from billfold.editing import natural_key_text
+from billfold.exposure import ReadableRecord, readable_records
+from billfold.model import DEVICE
 from billfold.other_history import OtherHistory, agree_to_merge, read_other_history
 from billfold.pairing import Confirm, ShowCode, Sponsor
 from billfold.replica import Replica
@@ -27,7 +30,7 @@ from billfold_protocol.membership import (
     TargetKind,
 )
 
-DEVICE_TYPE = "device"
+DEVICE_TYPE = DEVICE
 SESSION_SIZE = 16
 
 
@@ -53,6 +56,20 @@ class Device:
 
     last_heard_s: int | None
     """When it last said something, by its own clock, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked:
+    """What came of removing a device."""
+
+    device: Device
+    """As it was before."""
+
+    could_read: tuple[ReadableRecord, ...]
+    """What it held when it was removed, and may still hold."""
+
+    is_alone: bool
+    """Whether this is the person's only device from now on."""
 
 
 class Household:
@@ -97,8 +114,9 @@ class Household:
         if not found and len(text) >= ID_PREFIX_SIZE_MIN:
             found = [d for d in here if d.id.startswith(text.lower())]
         if not found:
-            if any(text in {d.id, d.name} for d in self.devices() if d.is_removed):
-                raise NotFound(f"the device {text!r} was revoked before")
+            gone = [d for d in self.devices() if d.is_removed]
+            if any(text == d.name or d.id.startswith(text.lower()) for d in gone):
+                raise NotFound(f"the device {text!r} was revoked before; there is nothing to do")
             raise NotFound(f"no device of this wallet is called {text!r}; `devices` lists them")
         if len(found) > 1:
             raise InputError(f"several devices are called {text!r}; name one by its id")
@@ -136,7 +154,7 @@ class Household:
             append=self._append,
         )
 
-    async def revoke(self, text: str) -> Device:
+    async def revoke(self, text: str) -> Revoked:
         """Remove a device.
 
         Raises:
@@ -147,8 +165,20 @@ class Household:
         before = self._describe(device, self._replica.state.members[device])
         target = Target(TargetKind.DEVICE, device)
         self._replica.check_revoke(target)
-        await self._synchronizer.propose(lambda author: author.revoke(target))
-        return before
+        could_read: tuple[ReadableRecord, ...] = ()
+
+        def make(author: Author) -> Authored:
+            nonlocal could_read
+            could_read = readable_records(self._replica)
+            return author.revoke(target)
+
+        await self._synchronizer.propose(make)
+        own = [
+            member
+            for member in self._replica.state.members.values()
+            if member.holder == self._replica.core.holder and member.kind is Kind.DEVICE
+        ]
+        return Revoked(device=before, could_read=could_read, is_alone=len(own) == 1)
 
     async def rotate(self) -> None:
         """Begin a new epoch for the same devices.

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 
 from billfold.document import Conflict, HistoryItem, RecordView
 from billfold.editing import natural_key_text
+from billfold.exposure import ReadableRecord, readable_records, unsent_records
 from billfold.household import Device, Household
 from billfold.other_history import OtherHistory
 from billfold.replica import Replica
@@ -74,6 +75,18 @@ class WalletReading(ABC):
         Histories that nobody contests are merged by themselves.
         """
         return self._household.other_history()
+
+    def readable_records(self) -> tuple[ReadableRecord, ...]:
+        """Return what every other device can read now, by type and label."""
+        return readable_records(self._replica)
+
+    def unsent_records(self) -> frozenset[str]:
+        """Return the ids of the records with edits that no server has acknowledged.
+
+        Raises:
+            StoreDamaged: stored bytes fail their checks.
+        """
+        return unsent_records(self._replica)
 
     def device_of(self, actor: bytes) -> Device | None:
         """Return the device that wrote a value or a history item, by its `actor`."""

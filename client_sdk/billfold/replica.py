@@ -19,6 +19,7 @@ from billfold.inbox import Inbox
 from billfold.loading import load_core
 from billfold.membership_news import news_of
 from billfold.outbox import Outbox
+from billfold.pending import Pending
 from billfold.saving import Saving
 from billfold.snapshots import Keeper
 from billfold.store import (
@@ -134,6 +135,19 @@ class Replica:
         return self._outbox.pending_count + self._outbox.unacked_count
 
     @property
+    def pending(self) -> Sequence[Pending]:
+        """The local edits that no entry carries yet, in order."""
+        return self._outbox.pending
+
+    def unsent_changes(self) -> list[bytes]:
+        """Return the own changes that the server has not promised to hold, in order.
+
+        Raises:
+            StoreDamaged: the store's bytes fail their checks.
+        """
+        return list(self._outbox.unsent_changes())
+
+    @property
     def pending_count(self) -> int:
         """Local edits that no entry carries yet."""
         return self._outbox.pending_count
@@ -208,7 +222,8 @@ class Replica:
             return
         if self.core.member is None:
             raise DeviceRevoked(
-                "this device was revoked: it keeps what it holds, which you can export"
+                "this device was revoked: it keeps what it holds, and what it had not sent; "
+                "`billfold export --unsent` writes that to a file"
             )
         if self.state.is_closed:
             raise WalletClosed("this wallet has been closed; nothing can be changed any more")

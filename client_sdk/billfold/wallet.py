@@ -18,7 +18,7 @@ from billfold.document import (
 from billfold.editing import EditBlock
 from billfold.findings import Finding, read_findings
 from billfold.founding import NewReplica
-from billfold.household import Device
+from billfold.household import Device, Revoked
 from billfold.keyring import DeviceToken, Unlock
 from billfold.listening import EventStream
 from billfold.lockable import LockableWallet
@@ -294,8 +294,10 @@ class Wallet(LockableWallet):
         """
         return await self._household.link_by_words(show, confirm)
 
-    async def revoke(self, device: str) -> Device:
+    async def revoke(self, device: str) -> Revoked:
         """Remove a device, and rotate the keys in the same record; it gets nothing new.
+
+        The answer says what the device could read, so that it can be issued anew.
 
         Args:
             device: its name, or its id or the start of it.

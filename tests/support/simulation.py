@@ -98,7 +98,7 @@ class World:
             self.weather.slow_disk_probability = 0.02
             # A wallet of several devices is the interesting case; get there soon.
             for _ in range(3):
-                self._link_a_device()
+                self.link_a_device()
                 self.clock.run_for(5.0)
             for _ in range(actions_count):
                 self._act()
@@ -106,7 +106,7 @@ class World:
                     self.server.compact()
                 self.clock.run_for(self.random.choice((0.0, 0.01, 0.1, 1.0, 10.0)))
             self._end_with_a_removal()
-            self._come_to_rest()
+            self.come_to_rest()
             check_end(self)
             check_revoked(self)
         except Exception as error:
@@ -124,7 +124,7 @@ class World:
             (10, lambda: self._back_online(device)),
             (2, self.server.crash),
             (3, self._partition),
-            (3, self._link_a_device),
+            (3, self.link_a_device),
             (3, lambda: self._revoke(device)),
             (2, self._revoke_from_two_sides),
             (6, lambda: self._race_a_removal(device)),
@@ -251,7 +251,7 @@ class World:
         if me is not None and me.role is Role.OWNER and device is not author:
             author.propose(lambda author: author.set_role(device.device_id, role))
 
-    def _link_a_device(self) -> None:
+    def link_a_device(self) -> None:
         """Let a member link a device, as the two do after they met."""
         sponsor = self.random.choice(self.devices)
         member = sponsor.replica.core.member
@@ -327,7 +327,7 @@ class World:
     def _remaining(self) -> list[SimulatedDevice]:
         return [device for device in self.devices if not device.replica.is_removed]
 
-    def _come_to_rest(self) -> None:
+    def come_to_rest(self) -> None:
         self.weather.is_calm = True
         assert self.clock.run_dry(STEPS_MAX), "the devices are never at rest"
         for device in self.devices:

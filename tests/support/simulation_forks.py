@@ -95,15 +95,15 @@ class ForkedWorld(World):
         else:
             super()._act()
 
-    def _come_to_rest(self) -> None:
-        super()._come_to_rest()
+    def come_to_rest(self) -> None:
+        super().come_to_rest()
         # What one was told is told to all, until nobody has an answer to it.
         for _ in range(3):
             for device in self.devices:
                 if self._liar is not None:
                     device.hand(self._liar.told)
-            super()._come_to_rest()
+            super().come_to_rest()
             # At the next connection each compares what it holds with what the server does.
             for device in self.devices:
                 device.drop()
-            super()._come_to_rest()
+            super().come_to_rest()

@@ -196,7 +196,7 @@ def test_an_actor_is_sixteen_bytes() -> None:
 
 def test_a_device_that_opens_a_new_feed_goes_on_writing() -> None:
     laptop, phone = pair(FieldEdit(RECORD, "field", 1))
-    laptop.actor = b"a later feed  01"
+    laptop = Document.load(laptop.save(), actor=b"a later feed  01")
     change = make(laptop, FieldEdit(RECORD, "field", 2))
     assert phone.apply([change.raw], feed=b"a later feed  01").hashes == (change.hash,)
     assert phone.state_hash() == laptop.state_hash()

@@ -277,7 +277,11 @@ def import_files(
 @command(
     app,
     "export",
-    examples=("billfold export wallet.json", "billfold export - --type login | gpg -c > logins"),
+    examples=(
+        "billfold export wallet.json",
+        "billfold export - --type login | gpg -c > logins",
+        "billfold export rest.json --unsent      # what a revoked device could not send",
+    ),
 )
 def export(
     front: Front,
@@ -285,9 +289,13 @@ def export(
     record_type: Annotated[
         str | None, typer.Option("--type", help="Only records of this type.")
     ] = None,
+    *,
+    unsent: Annotated[
+        bool, typer.Option("--unsent", help="Only records with edits that no server has.")
+    ] = False,
 ) -> Answer | None:
     """Write all records to a file as JSON, readable by anyone who has it: it is not encrypted."""
-    answer = front.perform("export", {"type": record_type})
+    answer = front.perform("export", {"type": record_type, "unsent": unsent})
     if file == "-":
         front.terminal.raw(answer.attachment)
         return None

@@ -6,8 +6,8 @@ Spec: 00-overview.md
 import contextlib
 from typing import Final
 
-from billfold.cli.record_view import label_of
 from billfold.document import RecordView
+from billfold.model import label_of
 from billfold.wallet import Wallet
 from billfold_protocol.errors import InputError, NotFound
 

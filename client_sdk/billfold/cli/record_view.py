@@ -15,12 +15,9 @@ from billfold.cli.assignments import BASE64
 from billfold.cli.wire import JsonObject
 from billfold.document import NOTES, TAGS, RecordView, Scalar, Value
 from billfold.exporting import INTERNAL_FIELDS
-from billfold.model import tags_of
+from billfold.model import label_of, tags_of
 from billfold.wallet import Wallet
 from billfold_protocol.errors import InputError
-
-LABEL_FIELDS: Final = ("title", "name", "vct", "organisation", "subject", "username", "kind")
-"""Where a record's label comes from: the first of these that is a text."""
 
 _SECRETS: Final = frozenset(
     {
@@ -44,15 +41,6 @@ def is_secret(view: RecordView, field: str) -> bool:
         return False
     kind = view.fields.get(field.rsplit("/", 1)[0] + "/kind")
     return kind is not None and kind.value == _CONCEALED
-
-
-def label_of(view: RecordView) -> str:
-    """Return what to call a record; it holds no secret."""
-    for name in LABEL_FIELDS:
-        state = view.fields.get(name)
-        if state is not None and isinstance(state.value, str) and state.value:
-            return state.value
-    return view.id[:8]
 
 
 def shown_fields(view: RecordView) -> list[str]:

@@ -121,8 +121,8 @@ async def _recover(
         result["revoked"], result["not_revoked"] = [], []
         for text in named:
             try:
-                device = await wallet.revoke(text)
-                result["revoked"].append(describe_revoked(wallet, device))
+                revoked = await wallet.revoke(text)
+                result["revoked"].append(describe_revoked(revoked))
             except BillfoldError as error:
                 result["not_revoked"].append({"device": text, "error": describe_error(error)})
         return Answer(result=result)

@@ -116,7 +116,9 @@ def _show_devices(result: JsonObject, terminal: Terminal) -> None:
     rows = [
         [
             device["id"][:8],
-            device["name"] + (" (this device)" if device["is_this"] else ""),
+            device["name"]
+            + (" (this device)" if device["is_this"] else "")
+            + (" (two copies of it write!)" if device["is_copied"] else ""),
             "revoked" if device["is_removed"] else device["role"],
             time_text((device["last_heard_s"] or 0) * 1000),
         ]
@@ -136,8 +138,19 @@ def _show_revoked(result: JsonObject, terminal: Terminal) -> None:
     terminal.line(f"{result['name']} is revoked and gets nothing new.")
     counts = ", ".join(f"{count} {name}" for name, count in result["could_read"].items())
     terminal.line(f"It could read, and may still hold: {counts or 'nothing'}.")
-    for credential in result["credentials"]:
-        terminal.line(f"  have re-issued if it was lost: {credential['label']}")
+    rows = [
+        [
+            record["type"],
+            record["label"],
+            record["id"],
+            "have it issued again" if record["is_credential"] else "",
+        ]
+        for record in result["records"]
+    ]
+    if rows:
+        terminal.table(["type", "label", "id", ""], rows)
+    if result["is_alone"]:
+        terminal.note("This is your only device now: if it is lost, so is the wallet.")
 
 
 def _show_sync(result: JsonObject, terminal: Terminal) -> None:

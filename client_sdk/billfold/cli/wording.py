@@ -33,7 +33,10 @@ def describe_event(event: JsonObject) -> str:
         case "device_removed":
             return f"{event['by']} revoked {event['device']}."
         case "this_device_removed":
-            return "This device was revoked: it keeps what it holds and gets nothing new."
+            return (
+                "This device was revoked: it keeps what it holds and gets nothing new. "
+                "`billfold export --unsent` writes out what it had not sent."
+            )
         case "other_history":
             return _describe_other_history(event)
         case "synced":

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from billfold.document import history
 from billfold.document.anew import edits_of
 from billfold.document.causality import Unseen, check_causes
 from billfold.document.edits import Edit
 from billfold.document.engine import Engine
-from billfold.document.history import HistoryItem, field_history, revert_change, revert_field
+from billfold.document.history import HistoryItem
 from billfold.document.identifiers import check_record_id, field_key, record_id
 from billfold.document.intake import Intake, SetAside
 from billfold.document.limits import ACTOR_SIZE, BATCH_COUNT_MAX
@@ -113,11 +114,6 @@ class Document:
     def actor(self) -> bytes:
         """The id of the feed that this device writes: 16 bytes."""
         return self._engine.actor
-
-    @actor.setter
-    def actor(self, actor: bytes) -> None:
-        _check_actor(actor)
-        self._engine.actor = actor
 
     @property
     def heads(self) -> tuple[bytes, ...]:
@@ -277,7 +273,11 @@ class Document:
             InputError: `record` is not a record id.
         """
         check_record_id(record)
-        return field_history(self._engine, self._view, record, field)
+        return history.field_history(self._engine, self._view, record, field)
+
+    def records_of(self, change: bytes) -> frozenset[str]:
+        """Return the ids of the records that a change of this document touches."""
+        return history.records_of(self._view, change)
 
     def revert(self, record: str, field: str) -> list[Edit]:
         """Return the edits that bring back what the field held before.
@@ -287,7 +287,7 @@ class Document:
             NotFound: nothing ever happened to this field.
         """
         check_record_id(record)
-        return revert_field(self._engine, self._view, record, field)
+        return history.revert_field(self._engine, self._view, record, field)
 
     def revert_change(self, change_hash: bytes) -> list[Edit]:
         """Return the edits that undo a change, except where something has replaced it since.
@@ -296,7 +296,7 @@ class Document:
             NotFound: the document has no such change.
             InputError: the change purged a record.
         """
-        return revert_change(self._engine, self._view, change_hash)
+        return history.revert_change(self._engine, self._view, change_hash)
 
     def edits_of(self, changes: Iterable[bytes]) -> list[Edit]:
         """Return the edits that do again, in another feed, what changes of this document did.

@@ -139,6 +139,14 @@ def revert_change(engine: Engine, view: View, change_hash: bytes) -> list[Edit]:
     return edits
 
 
+def records_of(view: View, raw: bytes) -> frozenset[str]:
+    """Return the ids of the records that a change touches; none if it is not read."""
+    change = _parsed(raw)
+    if change is None:
+        return frozenset()
+    return frozenset({record for record, _ in _tags(change)} | _note_records(view, change))
+
+
 def _before(engine: Engine, view: View, change: ParsedChange, record: str, field: str) -> Edit:
     """Return the edit that brings back what a change's author saw before it."""
     if field == NOTES:

@@ -6,10 +6,12 @@ and hides nothing: what it does not know is in `record.fields`.
 Spec: 40-wallet-document.md
 """
 
+from billfold.model.labels import LABEL_FIELDS, label_of
 from billfold.model.merging import wallet_merge_kinds
 from billfold.model.natural_keys import credential_key, relationship_key
 from billfold.model.records import (
     CREDENTIAL,
+    DEVICE,
     LOGIN,
     PREFERENCE,
     RELATIONSHIP,
@@ -23,6 +25,8 @@ from billfold.model.records import (
 
 __all__ = [
     "CREDENTIAL",
+    "DEVICE",
+    "LABEL_FIELDS",
     "LOGIN",
     "PREFERENCE",
     "RELATIONSHIP",
@@ -31,6 +35,7 @@ __all__ = [
     "Preference",
     "Relationship",
     "credential_key",
+    "label_of",
     "relationship_key",
     "tag_field",
     "tags_of",

@@ -13,6 +13,7 @@ from typing import Final
 from billfold.document import TAGS, RecordView
 
 CREDENTIAL: Final = "credential"
+DEVICE: Final = "device"
 LOGIN: Final = "login"
 PREFERENCE: Final = "preference"
 RELATIONSHIP: Final = "relationship"

@@ -171,7 +171,9 @@ class MembershipState:
         # Whoever holds the recovery words may end them.
         is_own_end = author.kind is Kind.RECOVERY and gone == {device}
         if device in gone and not is_own_end:
-            raise NotAuthorised("a device may not revoke itself; another device does it")
+            raise NotAuthorised(
+                "a device does not revoke itself; do it on another device of the wallet"
+            )
         for member in (self.members[other] for other in gone):
             if author.role is not Role.OWNER and member.holder != author.holder:
                 raise NotAuthorised("only an owner may revoke another person's device")
@@ -395,4 +397,6 @@ def require_an_owner_left(members: Mapping[DeviceId, Member]) -> None:
         NotAuthorised: nobody is.
     """
     if not any(m.role is Role.OWNER and m.kind is not Kind.AGENT for m in members.values()):
-        raise NotAuthorised("a wallet keeps at least one owner who is no agent")
+        raise NotAuthorised(
+            "this would leave the wallet without an owner; make another device an owner first"
+        )

@@ -6,15 +6,11 @@ Spec: 22-linking.md
 import asyncio
 from collections import Counter
 
-from billfold.cli.commands.records import summarise
 from billfold.cli.commands.syncing import require_synced
 from billfold.cli.request import Answer, Arguments
 from billfold.cli.session import Session
 from billfold.cli.wire import JsonObject
-from billfold.exporting import INTERNAL_TYPES
-from billfold.household import Device
-from billfold.model import CREDENTIAL
-from billfold.wallet import Wallet
+from billfold.household import Device, Revoked
 from billfold_protocol.errors import InputError, TransportError
 from billfold_protocol.linking import Hello
 
@@ -97,27 +93,35 @@ async def revoke(session: Session, arguments: Arguments) -> Answer:
     await require_synced(session, deadline_s)
     try:
         async with asyncio.timeout(deadline_s):
-            device = await session.wallet.revoke(arguments.text("device"))
+            revoked = await session.wallet.revoke(arguments.text("device"))
     except TimeoutError as error:
         raise TransportError(
             "the server did not answer, so the device may still be in the wallet; "
             "try again when you are online"
         ) from error
-    return Answer(result=describe_revoked(session.wallet, device))
+    return Answer(result=describe_revoked(revoked))
 
 
-def describe_revoked(wallet: Wallet, device: Device) -> JsonObject:
+def describe_revoked(revoked: Revoked) -> JsonObject:
     """Return a device that was removed, and what it could read."""
-    read = [
-        view
-        for view in (*wallet.records(), *wallet.records(trashed=True))
-        if view.type not in INTERNAL_TYPES
+    read: list[JsonObject] = [
+        {
+            "id": record.id,
+            "type": record.type,
+            "label": record.label,
+            "is_trashed": record.is_trashed,
+            "is_credential": record.is_credential,
+        }
+        for record in revoked.could_read
     ]
+    counts = Counter(record.type for record in revoked.could_read)
     return {
-        "device": device.id,
-        "name": device.name,
-        "could_read": dict(sorted(Counter(view.type or "" for view in read).items())),
-        "credentials": [summarise(view) for view in read if view.type == CREDENTIAL],
+        "device": revoked.device.id,
+        "name": revoked.device.name,
+        "could_read": dict(sorted(counts.items())),
+        "records": read,
+        "credentials": [record for record in read if record["is_credential"]],
+        "is_alone": revoked.is_alone,
     }
 
 
@@ -160,6 +164,7 @@ def describe_device(device: Device) -> JsonObject:
         "name": device.name,
         "role": None if device.role is None else device.role.value,
         "kind": None if device.kind is None else device.kind.value,
+        "is_copied": device.is_copied,
         "is_this": device.is_this,
         "is_removed": device.is_removed,
         "linked_by": device.linked_by,

@@ -10,7 +10,6 @@ from billfold.cli.record_view import (
     decode_value,
     describe_record,
     encode_value,
-    label_of,
     shown_fields,
 )
 from billfold.cli.request import Answer, Arguments
@@ -19,7 +18,7 @@ from billfold.cli.wire import JsonObject
 from billfold.document import NOTES, TYPE, RecordView
 from billfold.editing import EditBlock
 from billfold.exporting import INTERNAL_TYPES
-from billfold.model import tags_of
+from billfold.model import label_of, tags_of
 from billfold_protocol.errors import InputError, NotFound
 
 

@@ -53,6 +53,6 @@ async def export(session: Session, arguments: Arguments) -> Answer:
         InputError: a record cannot be written as JSON.
     """
     record_type = arguments.optional_text("type")
-    data = export_wallet(session.wallet, record_type)
+    data = export_wallet(session.wallet, record_type, is_unsent=arguments.flag("unsent"))
     status = {"size": len(data), "format": "billfold-export"}
     return Answer(result=status, attachment=data)

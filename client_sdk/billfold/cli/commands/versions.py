@@ -10,13 +10,13 @@ from billfold.cli.record_view import (
     device_name,
     encode_value,
     is_secret,
-    label_of,
     shown_fields,
 )
 from billfold.cli.request import Answer, Arguments
 from billfold.cli.session import Session
 from billfold.cli.wire import JsonObject
 from billfold.document import NOTES, HistoryItem, RecordView, Scalar
+from billfold.model import label_of
 from billfold_protocol.errors import InputError, NotFound
 
 

@@ -10,7 +10,6 @@ from billfold.cli.exit_codes import describe_error
 from billfold.cli.record_view import (
     encode_value,
     is_secret,
-    label_of,
 )
 from billfold.cli.recovery_view import describe_use, name_of
 from billfold.cli.request import Answer, Arguments
@@ -34,6 +33,7 @@ from billfold.events import (
     Warned,
 )
 from billfold.exporting import INTERNAL_TYPES
+from billfold.model import label_of
 from billfold_protocol.errors import NotFound, TransportError
 
 
