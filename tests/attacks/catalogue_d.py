@@ -132,4 +132,25 @@ MUTANTS = (
         "billfold_protocol.membership.tenure",
         ("later.time_s - earlier.time_s < TENURE_S", "False"),
     ),
+    mutant(
+        "D14",
+        "a locked wallet keeps its keys",
+        "billfold.lockable",
+        ("unlocked, self._unlocked = self._unlocked, None", "unlocked = self._unlocked"),
+        at="error",
+    ),
+    mutant(
+        "D15",
+        "a device takes entries of its feed that it never made",
+        "billfold.inbox",
+        ("if self._is_alien(signed):", "if False:"),
+        at="error kept",
+    ),
+    mutant(
+        "D15",
+        "a feed may grow past what the next one follows",
+        "billfold.succession",
+        ("if followed is None or seq <= followed:", "if True:"),
+        at="error",
+    ),
 )

@@ -136,4 +136,11 @@ MUTANTS = (
         ("MEMORY_SIZE_MIN <= self.memory_size <= MEMORY_SIZE_MAX or", "self.memory_size or"),
         ("if not PASSES_MIN <= self.passes <= PASSES_MAX:", "if False:"),
     ),
+    mutant(
+        "K05",
+        "a copy that is put back is taken for the device's own",
+        "billfold.restoring",
+        ("is_restored = current is not None and not token.matches(current)", "is_restored = False"),
+        at="error unchanged",
+    ),
 )

@@ -88,6 +88,11 @@ class SimulatedDevice:
         self._load()
         self.dial()
 
+    @property
+    def token(self) -> MemoryToken:
+        """What tells this device from a copy of it."""
+        return self._token
+
     def __repr__(self) -> str:
         return f"<{self.name}>"
 

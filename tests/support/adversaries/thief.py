@@ -18,6 +18,7 @@ from billfold_protocol.feed import parse_entry, verify_entry
 from billfold_protocol.ids import EntryId
 from billfold_protocol.key_hierarchy import open_back_links, open_wrap
 from tests.support.adversaries.stage import HonestDevice, Stage
+from tests.support.device_tokens import MemoryToken
 from tests.support.seeded_bytes import SeededBytes
 
 
@@ -35,13 +36,14 @@ class Thief:
     def __init__(self, device: HonestDevice) -> None:
         """Copy a device as it is on its disk now."""
         self.secrets = device.secrets
+        self.token = device.token.copied()
         self.store = StolenStore(device)
         self.chain = device.replica.core.chain
         self.keys = dict(device.replica.core.epoch_keys)
         self._device = device
 
-    def runs(self, stage: Stage, name: str) -> HonestDevice:
-        """Start the copy beside the original."""
+    def runs(self, stage: Stage, name: str, *, has_token: bool = False) -> HonestDevice:
+        """Start the copy beside the original, perhaps with its device token too."""
         core = self._device.replica.core
         founded = NewReplica(
             secrets=self.secrets,
@@ -50,7 +52,8 @@ class Thief:
             epoch_keys=self.keys,
             feed_salt=core.feed_salt,
         )
-        return CopiedDevice(name, founded, stage=stage, store=self.store)
+        token = self.token if has_token else MemoryToken()
+        return CopiedDevice(name, founded, stage=stage, store=self.store, token=token)
 
     def opens(self, stage: Stage, witness: HonestDevice) -> set[EntryId]:
         """Return the stored entries that open with its keys and all that the server has.
@@ -86,12 +89,20 @@ class Thief:
 class CopiedDevice(HonestDevice):
     """The copy, running; it is honest but for being there."""
 
-    def __init__(self, name: str, founded: NewReplica, *, stage: Stage, store: MemoryStore) -> None:
-        self._copied = store
+    def __init__(
+        self,
+        name: str,
+        founded: NewReplica,
+        *,
+        stage: Stage,
+        store: MemoryStore,
+        token: MemoryToken,
+    ) -> None:
+        self._stolen = (store, token)
         super().__init__(name, founded, stage=stage)
 
     def _load(self) -> None:
-        self.store = self._copied
+        self.store, self._token = self._stolen
         super()._load()
 
 
