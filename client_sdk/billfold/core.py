@@ -26,13 +26,16 @@ from billfold_protocol.envelope import Content, RandomBytes, open_entry
 from billfold_protocol.errors import (
     BillfoldError,
     DeviceCloned,
+    DeviceRevoked,
     LimitExceeded,
     Malformed,
+    NotAuthorised,
     PeerPoison,
     Quarantined,
     RemoteProtocolError,
     StoreDamaged,
     VerificationError,
+    WalletClosed,
 )
 from billfold_protocol.feed import Dep, Entry, FeedGraph, Opening, parse_entry, verify_entry
 from billfold_protocol.ids import DeviceId, EpochId, EpochKey, FeedId, HolderId, WalletId
@@ -109,6 +112,25 @@ class Core:
     def epoch_key(self) -> EpochKey | None:
         """The key of the current epoch, or None while its wrap has not come."""
         return self.epoch_keys.get(self.chain.state.epoch.id)
+
+    def require_right_to_write(self) -> None:
+        """Check that this device may change the wallet now.
+
+        Raises:
+            DeviceRevoked: this device was revoked.
+            NotAuthorised: this device may not write.
+            WalletClosed: the wallet has ended.
+        """
+        if self.may_write:
+            return
+        if self.member is None:
+            raise DeviceRevoked(
+                "this device was revoked: it keeps what it holds, and what it had not sent; "
+                "`billfold export --unsent` writes that to a file"
+            )
+        if self.chain.state.is_closed:
+            raise WalletClosed("this wallet has been closed; nothing can be changed any more")
+        raise NotAuthorised("this device may read the wallet but not change it")
 
     def write(self, *writes: Write) -> None:
         """Note what the store must keep."""

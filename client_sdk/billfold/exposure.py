@@ -8,9 +8,11 @@ Spec: 13-membership.md
 
 from dataclasses import dataclass
 
+from billfold.core import verified_entry
 from billfold.document import TYPE, FieldEdit, RecordView, hash_of
 from billfold.model import CREDENTIAL, DEVICE, label_of
 from billfold.replica import Replica
+from billfold_protocol.envelope import open_entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +68,13 @@ def unsent_records(replica: Replica) -> frozenset[str]:
     Raises:
         StoreDamaged: stored bytes fail their checks.
     """
-    return frozenset(
-        record
-        for change in replica.unsent_changes()
-        for record in replica.document.records_of(change)
-    )
+    core = replica.core
+    changes = [edit.change for edit in replica.pending]
+    for raw in replica.unacked_raws:
+        entry = verified_entry(core, raw)
+        key = core.epoch_keys[entry.value.epoch]
+        changes.extend(open_entry(entry, core.wallet_id, key).changes)
+    return frozenset(record for change in changes for record in replica.document.records_of(change))
 
 
 def _describe(view: RecordView) -> ReadableRecord:

@@ -11,10 +11,10 @@ Spec: 21-sync.md
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from billfold.core import Core, verified_entry
+from billfold.core import Core
 from billfold.document import Edit
 from billfold.founding import (
     COPIED_KEY,
@@ -42,7 +42,7 @@ from billfold.store import (
 )
 from billfold_protocol import codec, limits
 from billfold_protocol.crypto.signing import Verified
-from billfold_protocol.envelope import Content, Place, open_entry
+from billfold_protocol.envelope import Content, Place
 from billfold_protocol.feed import FEED_SALT_SIZE, Dep, Entry, Opening, feed_id, parse_entry
 from billfold_protocol.ids import EntryId, FeedId
 
@@ -120,17 +120,10 @@ class Outbox:
         """How many own entries the server has not acknowledged."""
         return len(self._unacked)
 
-    def unsent_changes(self) -> Iterator[bytes]:
-        """Yield the changes that the server has not promised to hold, in order.
-
-        Raises:
-            StoreDamaged: the store's bytes fail their checks.
-        """
-        core = self._core
-        for unacked in self._unacked.values():
-            entry, key = verified_entry(core, unacked.raw), core.epoch_keys[unacked.entry.epoch]
-            yield from open_entry(entry, core.wallet_id, key).changes
-        yield from (edit.change for edit in self._pending)
+    @property
+    def unacked_raws(self) -> list[bytes]:
+        """The own entries that the server has not acknowledged, in order."""
+        return [unacked.raw for unacked in self._unacked.values()]
 
     @property
     def first_unacked(self) -> dict[FeedId, Entry]:

@@ -34,8 +34,6 @@ from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import (
     BillfoldError,
     DeviceRevoked,
-    NotAuthorised,
-    WalletClosed,
 )
 from billfold_protocol.feed import Dep, Vector
 from billfold_protocol.ids import (
@@ -139,13 +137,10 @@ class Replica:
         """The local edits that no entry carries yet, in order."""
         return self._outbox.pending
 
-    def unsent_changes(self) -> list[bytes]:
-        """Return the own changes that the server has not promised to hold, in order.
-
-        Raises:
-            StoreDamaged: the store's bytes fail their checks.
-        """
-        return list(self._outbox.unsent_changes())
+    @property
+    def unacked_raws(self) -> list[bytes]:
+        """The own entries that the server has not acknowledged, in order."""
+        return self._outbox.unacked_raws
 
     @property
     def pending_count(self) -> int:
@@ -218,16 +213,7 @@ class Replica:
             NotAuthorised: this device may not write.
             WalletClosed: the wallet has ended.
         """
-        if self.core.may_write:
-            return
-        if self.core.member is None:
-            raise DeviceRevoked(
-                "this device was revoked: it keeps what it holds, and what it had not sent; "
-                "`billfold export --unsent` writes that to a file"
-            )
-        if self.state.is_closed:
-            raise WalletClosed("this wallet has been closed; nothing can be changed any more")
-        raise NotAuthorised("this device may read the wallet but not change it")
+        self.core.require_right_to_write()
 
     def prepare(self, *, room: int | None, is_bulk: bool = False) -> None:
         """Note the writes for the next commit and, with `room`, what is pushed after it.

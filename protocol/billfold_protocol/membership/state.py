@@ -171,9 +171,7 @@ class MembershipState:
         # Whoever holds the recovery words may end them.
         is_own_end = author.kind is Kind.RECOVERY and gone == {device}
         if device in gone and not is_own_end:
-            raise NotAuthorised(
-                "a device does not revoke itself; do it on another device of the wallet"
-            )
+            raise NotAuthorised("a device does not revoke itself; do it on another device")
         for member in (self.members[other] for other in gone):
             if author.role is not Role.OWNER and member.holder != author.holder:
                 raise NotAuthorised("only an owner may revoke another person's device")
