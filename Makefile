@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.make-installed
 SEEDS ?= 2000
 KILLS ?= 50
-WORKERS ?= 2
+WORKERS ?= 3
 LISTEN ?= 127.0.0.1:8080
 STORE ?= sqlite:build/server.db
 

@@ -150,7 +150,7 @@ MUTANTS = (
         "D15",
         "a feed may grow past what the next one follows",
         "billfold.succession",
-        ("if followed is None or seq <= followed:", "if True:"),
+        ("if followed is None or seq <= followed or", "if True or"),
         at="error",
     ),
 )

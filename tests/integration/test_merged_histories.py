@@ -89,7 +89,7 @@ async def test_a_history_with_entries_of_a_removed_device_is_merged_only_by_the_
         await titled(ghost, "by the ghost")
         await home.settle(thief, ghost)
 
-        refused = await laptop.sync(deadline_s=10)
+        refused = await laptop.sync(deadline_s=3)
         assert isinstance(refused.reason, ChainFork)
         history = laptop.other_history()
         assert history is not None

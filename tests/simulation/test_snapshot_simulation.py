@@ -5,7 +5,7 @@ import pytest
 from billfold_server.store import SnapshotStanding
 from tests.support.simulation import World
 
-SEEDS_COUNT = int(os.environ.get("BILLFOLD_SEEDS", "60")) // 3
+SEEDS_COUNT = int(os.environ.get("BILLFOLD_SEEDS", "36")) // 3
 
 
 @pytest.mark.parametrize("seed", range(10_000, 10_000 + SEEDS_COUNT))
