@@ -17,7 +17,7 @@ from billfold_server.blobs.files import FileBlobStore
 from billfold_server.quotas import DAY_S, Quotas
 from tests.integration.test_attachments import content_of, make_record, seen
 from tests.support.cutting_proxy import CuttingProxy
-from tests.support.linked_wallets import Household
+from tests.support.linked_wallets import POLL_S, Household
 from tests.support.running_server import running_server, settings
 from tests.support.seeded_bytes import bytes_of
 from tests.support.server_process import ServerProcess
@@ -163,6 +163,10 @@ async def test_a_locked_wallet_has_no_work_on_attachments_left_in_memory(tmp_pat
         assert not any(isinstance(one, keeper.Keeper) for one in gc.get_objects())
 
 
+def size_under(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 async def test_a_server_that_is_killed_in_the_middle_of_an_upload_goes_on_where_it_was(
     tmp_path: Path,
 ) -> None:
@@ -178,6 +182,9 @@ async def test_a_server_that_is_killed_in_the_middle_of_an_upload_goes_on_where_
         await laptop.attachments.add(record, content, name="large.bin")
         async with asyncio.timeout(60):
             await proxy.stalled.wait()
+            # What has left here need not be on the server's disk yet.
+            while size_under(tmp_path / "wallets.db.blobs") < 2 * limits.BLOB_CHUNK_SIZE:
+                await asyncio.sleep(POLL_S)
         first.signal(signal.SIGKILL)
         await first.exit()
         second = await stack.enter_async_context(ServerProcess(tmp_path))

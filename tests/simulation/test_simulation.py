@@ -5,7 +5,7 @@ import pytest
 from tests.support.simulation import World
 from tests.support.simulation_forks import ForkedWorld
 
-SEEDS_COUNT = int(os.environ.get("BILLFOLD_SEEDS", "36"))
+SEEDS_COUNT = int(os.environ.get("BILLFOLD_SEEDS", "30"))
 
 
 @pytest.mark.parametrize("seed", range(SEEDS_COUNT))

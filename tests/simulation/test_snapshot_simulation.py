@@ -5,7 +5,7 @@ import pytest
 from billfold_server.store import SnapshotStanding
 from tests.support.simulation import World
 
-SEEDS_COUNT = int(os.environ.get("BILLFOLD_SEEDS", "36")) // 3
+SEEDS_COUNT = int(os.environ.get("BILLFOLD_SEEDS", "30")) // 3
 
 
 @pytest.mark.parametrize("seed", range(10_000, 10_000 + SEEDS_COUNT))
