@@ -46,9 +46,9 @@ def count_opened(
 
 
 def find_canaries(folder: Path, canaries: Sequence[str]) -> list[str]:
-    """Return which texts occur in any file of a folder: raw, base64, hex, UTF-16 or inflated."""
+    """Return which texts occur in any file below a folder: raw, base64, hex, UTF-16 or inflated."""
     found = []
-    for path in sorted(folder.iterdir()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         data = path.read_bytes()
         haystacks = (data, data.lower(), *_inflated(data))
         found += [
