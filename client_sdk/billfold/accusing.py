@@ -5,22 +5,29 @@ Spec: 21-sync.md
 
 from dataclasses import dataclass
 
+from billfold.accusing_branches import BRANCHES, fork_name
+from billfold.accusing_devices import equivocation_finding
 from billfold.evidence import KeptAck, KeptCheckpoint
-from billfold.findings import Finding, error_of_finding, note
+from billfold.findings import DEVICE_KINDS, Finding, error_of_finding, note
 from billfold.line import Line
 from billfold_protocol.errors import BillfoldError
 from billfold_protocol.feed import Beacon, Checkpoint, Freshness, Vector, statement_hash
 from billfold_protocol.ids import DeviceId, ServerKey
 from billfold_protocol.proofs import (
+    Equivocated,
+    Forked,
     Proof,
+    Proven,
     RolledBack,
     Shown,
     Stale,
     WronglyAcked,
+    chain_prefix,
     check_proof,
     encode_proof,
+    parse_proof,
+    server_keys,
 )
-from billfold_protocol.proofs.checking import chain_prefix, server_keys
 
 ROLLED_BACK = (
     "the server had lost a part of this wallet; this device gives back what it holds, and you "
@@ -160,12 +167,14 @@ class Accuser:
         )
 
     def heard(self, proof: bytes) -> bool:
-        """Take another device's proof against the server; False if it tells nothing new."""
+        """Take another device's proof of anything; False if it tells nothing new."""
         replica = self._line.replica
         try:
             proven = check_proof(proof, wallet_id=replica.wallet_id)
         except BillfoldError:
             return False
+        if proven.kind in DEVICE_KINDS:
+            return self._heard_of_devices(proven, proof)
         texts = {"ServerRollback": ROLLED_BACK, "FalseAck": FALSE_ACK}
         server = proven.server
         if proven.kind not in texts or server not in server_keys(replica.core.chain):
@@ -185,6 +194,20 @@ class Accuser:
                 proof=proof,
             )
         )
+
+    def _heard_of_devices(self, proven: Proven, proof: bytes) -> bool:
+        """Take a proof against a device, or of two branches that somebody may not have signed."""
+        core, parsed = self._line.replica.core, parse_proof(proof)
+        is_fault = proven.server in server_keys(core.chain) or len(proven.devices) == 1
+        if isinstance(parsed, Forked) and is_fault:
+            return self.once("ChainFork", BRANCHES, fork_name(parsed), parsed)
+        if not isinstance(parsed, Equivocated):
+            return False
+        finding = equivocation_finding(parsed.device, found_s=self._now_s, proof=proof)
+        if parsed.device in core.succession.copied:
+            # That it has a copy is told already.
+            return note(self._line.replica, finding)
+        return self._tell(finding)
 
     def once(self, kind: str, text: str, about: bytes, proof: Proof | None = None) -> bool:
         """Say something once for whatever it is about; False if it was said before."""

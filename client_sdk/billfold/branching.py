@@ -13,15 +13,17 @@ Spec: 13-membership.md
 
 from collections.abc import Sequence
 
+from billfold.accusing_branches import branches_finding
 from billfold.authoring import Authored
 from billfold.events import Warned
+from billfold.findings import error_of_finding, note
 from billfold.line import Line
 from billfold.membership_news import changes_between
 from billfold.other_history import is_agreed, keep_other_history, other_history_of
 from billfold.replica import Replica
 from billfold_protocol import limits
+from billfold_protocol.client_session import Accepted
 from billfold_protocol.errors import BillfoldError, ChainFork, RemoteProtocolError
-from billfold_protocol.feed import Checkpoint
 from billfold_protocol.ids import DeviceId, EntryId, EpochId, EpochKey
 from billfold_protocol.key_hierarchy import open_back_links, open_wrap
 from billfold_protocol.membership import MembershipChain, divergence_of, membership_hash
@@ -37,6 +39,9 @@ class Branching:
         """The server's chain, as far as it was read."""
 
         self._last_k = -1
+        self._statement = b""
+        """What the server signed of its chain when it was connected to."""
+
         self.is_apart = False
         """Whether nothing of the server may be taken now."""
 
@@ -44,12 +49,13 @@ class Branching:
         self._keys: dict[EpochId, EpochKey] = {}
         self._merge: Authored | None = None
 
-    def accepted(self, checkpoint: Checkpoint) -> bool:
+    def accepted(self, accepted: Accepted) -> bool:
         """Take note of where the server's chain stands; whether it is on another branch.
 
         Raises:
             ChainFork: it went back to before a merge that this device knows.
         """
+        checkpoint, self._statement = accepted.checkpoint, accepted.checkpoint_raw
         self._last_k = checkpoint.k
         own = self._line.replica.core.chain
         if checkpoint.k >= len(own) or own.state_at(checkpoint.k).head == checkpoint.head:
@@ -148,6 +154,8 @@ class Branching:
             raise ChainFork("the server has gone back to before two histories were merged")
         history = other_history_of(replica, divergence)
         keep_other_history(replica, history)
+        finding = branches_finding(replica, divergence, self._line.home.key, self._statement)
+        is_new = note(replica, finding)
         if not history.may_merge:
             raise ChainFork(
                 "the server shows another history of the wallet's devices; "
@@ -158,6 +166,8 @@ class Branching:
                 "the server shows another history of the wallet's devices, with entries of one "
                 "that was removed; `merge` shows both, and merges them if they are right"
             )
+        if is_new:
+            self._line.warn(error_of_finding(finding))
         self._theirs = theirs
 
     def _adopt(self, chain: MembershipChain) -> None:

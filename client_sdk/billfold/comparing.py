@@ -21,7 +21,7 @@ from billfold.evidence import (
     read_ack,
     read_checkpoint,
 )
-from billfold.findings import read_findings
+from billfold.findings import carried_proofs
 from billfold.healing import lacking, offered_ids, offers, questions
 from billfold.line import Line
 from billfold.wrap_keeping import kept_wraps
@@ -190,16 +190,12 @@ class Comparison:
             return
         kept = read_checkpoint(replica, line.home.key)
         is_current = kept is not None and kept.vector == replica.vector_on_server()
-        proofs = [
-            finding.proof
-            for finding in read_findings(replica)
-            if finding.proof is not None and finding.kind in {"ServerRollback", "FalseAck"}
-        ]
         line.send(
             beacon_message(
                 replica,
                 checkpoint=kept.raw if kept is not None and is_current else None,
-                proofs=tuple(proofs),
+                # Of a copy of itself a device tells in its own way: by a new feed.
+                proofs=carried_proofs(replica, passing_over=replica.core.device_id),
             )
         )
 

@@ -236,7 +236,7 @@ class Conversation:
         self._done_count, self._total_count = 0, accepted.entries_count
         self._line.replica.resend()
         self._comparison.accepted(accepted)
-        if not self._branching.accepted(accepted.checkpoint):
+        if not self._branching.accepted(accepted):
             self._comparison.offer_members(accepted.checkpoint.k)
 
     def _entries(self, message: Entries) -> None:

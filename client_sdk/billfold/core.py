@@ -11,6 +11,7 @@ from billfold.device import DeviceSecrets
 from billfold.document import Document, SetAside
 from billfold.events import Event, Warned
 from billfold.journal import Journal
+from billfold.named_values import NamedValues
 from billfold.store import (
     EntryStatus,
     PutEpochKey,
@@ -73,6 +74,7 @@ class Core:
 
     now_ms: Callable[[], int]
     random: RandomBytes
+    names: NamedValues
     journal: Journal = field(default_factory=Journal)
     is_rebuild_due: bool = False
     """Whether entries that the document holds do not count any more, because of a fork."""

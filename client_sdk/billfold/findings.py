@@ -7,17 +7,31 @@ Spec: 21-sync.md
 """
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from billfold.replica import Replica
 from billfold_protocol import codec, errors, limits
 from billfold_protocol.errors import BillfoldError, Malformed, VerificationError
 from billfold_protocol.feed import statement_hash
 
 FINDINGS_KEY = "findings"
 PROOF_KEY = "proof:"
+SERVER_KINDS = frozenset({"ServerRollback", "FalseAck"})
+DEVICE_KINDS = frozenset({"Equivocation", "ChainFork"})
+"""The kinds that devices tell each other, with the proof."""
+
 FINDINGS_COUNT_MAX = 32
 PROOFS_SIZE_MAX = 4 * 1024 * 1024
 """Bytes of the proofs that are kept together, the newest; a single larger one is not kept."""
+
+
+class Names(Protocol):
+    """Where findings are kept: a replica, or its named values."""
+
+    def meta(self, key: str) -> bytes | None:
+        """Return a named value, or None."""
+
+    def put_meta(self, key: str, value: bytes | None) -> None:
+        """Note a named value for the store, or with None its removal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,23 +64,23 @@ class Finding:
     """A file that proves it to others, if it can be proven."""
 
 
-def read_findings(replica: Replica) -> list[Finding]:
+def read_findings(names: Names) -> list[Finding]:
     """Return what was found, the oldest first; what is damaged is left out."""
-    data = replica.meta(FINDINGS_KEY)
+    data = names.meta(FINDINGS_KEY)
     if data is None:
         return []
     try:
         items = codec.as_list(
             codec.decode(data, size_max=FINDINGS_COUNT_MAX * 2048), count_max=FINDINGS_COUNT_MAX
         )
-        return [_parse(replica, item) for item in items]
+        return [_parse(names, item) for item in items]
     except Malformed:
         return []
 
 
-def note(replica: Replica, finding: Finding) -> bool:
+def note(names: Names, finding: Finding) -> bool:
     """Keep a finding; False if it is the same event as one that was told before."""
-    known = read_findings(replica)
+    known = read_findings(names)
     if any(_is_same(finding, other) for other in known):
         return False
     kept = [*known, finding][-FINDINGS_COUNT_MAX:]
@@ -78,12 +92,30 @@ def note(replica: Replica, finding: Finding) -> bool:
         size += len(item.proof)
         with_proof.add(_proof_key(item.proof))
         if item is finding:
-            replica.put_meta(_proof_key(item.proof), item.proof)
+            names.put_meta(_proof_key(item.proof), item.proof)
     for item in known:
         if item.proof is not None and _proof_key(item.proof) not in with_proof:
-            replica.put_meta(_proof_key(item.proof), None)
-    replica.put_meta(FINDINGS_KEY, codec.encode([_fields(item) for item in kept]))
+            names.put_meta(_proof_key(item.proof), None)
+    names.put_meta(FINDINGS_KEY, codec.encode([_fields(item) for item in kept]))
     return True
+
+
+def carried_proofs(names: Names, *, passing_over: bytes) -> tuple[bytes, ...]:
+    """Return the proofs that other devices should see, the most needed last.
+
+    Args:
+        names: where they are kept.
+        passing_over: a device of which nobody is told that it wrote one place twice.
+    """
+    found = [finding for finding in read_findings(names) if finding.proof is not None]
+    servers = [finding.proof for finding in found if finding.kind in SERVER_KINDS]
+    devices = [
+        finding.proof
+        for finding in found
+        if finding.kind in DEVICE_KINDS and finding.about != passing_over
+    ]
+    ordered = [*servers[:-1], *devices[-1:], *servers[-1:]]
+    return tuple(proof for proof in ordered if proof is not None)
 
 
 def error_of_finding(finding: Finding) -> BillfoldError:
@@ -122,7 +154,7 @@ def _fields(finding: Finding) -> list[object]:
     ]
 
 
-def _parse(replica: Replica, value: object) -> Finding:
+def _parse(names: Names, value: object) -> Finding:
     kind, text, found_s, about, from_s, to_s, earlier, heard, proof = codec.as_array(value, 9)
     return Finding(
         kind=codec.as_text(kind),
@@ -133,5 +165,5 @@ def _parse(replica: Replica, value: object) -> Finding:
         to_s=codec.as_integer(to_s),
         earlier=codec.as_bytes(earlier, size_max=32),
         is_heard=codec.as_flag(heard),
-        proof=None if proof is None else replica.meta(codec.as_text(proof)),
+        proof=None if proof is None else names.meta(codec.as_text(proof)),
     )

@@ -8,6 +8,7 @@ Spec: 21-sync.md
 
 from collections.abc import Iterable, Sequence
 
+from billfold.accusing_devices import note_alien, tell_equivocation
 from billfold.core import Core, open_counted
 from billfold.events import RecordsChanged, Warned
 from billfold.store import (
@@ -17,7 +18,7 @@ from billfold.store import (
     PutEntry,
 )
 from billfold_protocol.crypto.signing import Signed, Verified
-from billfold_protocol.errors import BillfoldError, Equivocation
+from billfold_protocol.errors import BillfoldError
 from billfold_protocol.feed import Dep, Entry, Outcome, parse_entry, verify_entry
 from billfold_protocol.ids import EpochId, EpochKey, FeedId
 
@@ -102,15 +103,13 @@ class Inbox:
         core, entry = self._core, signed.value
         if entry.feed != core.feed or core.graph.has(entry):
             return False
-        verify_entry(signed, core.wallet_id, core.secrets.keys.signing)
+        note_alien(core, verify_entry(signed, core.wallet_id, core.secrets.keys.signing))
         return True
 
     def _settle(self, outcome: Outcome) -> None:
         core = self._core
         for refusal in outcome.refused:
             core.tell(Warned(refusal.error))
-        for _ in outcome.equivocations:
-            core.tell(Warned(Equivocation("a device wrote two entries at one place of its feed")))
         core.note_lost(outcome.lost)
         for entry in outcome.excluded:
             core.note_entry(entry.value)
@@ -120,6 +119,8 @@ class Inbox:
             self._take(entry)
         for entry in outcome.renewed:
             self._renew(entry)
+        for fork in outcome.equivocations:
+            tell_equivocation(core, fork.first, fork.second)
 
     def _take(self, entry: VerifiedEntry) -> None:
         """Open an entry that counts."""

@@ -12,6 +12,7 @@ from billfold.device import DeviceSecrets
 from billfold.document import Document, MergeKinds, change_actor
 from billfold.founding import DEVICE_KEY, FEED_SALT_KEY, FORMAT, FORMAT_KEY, HOLDER_KEY
 from billfold.journal import Journal
+from billfold.named_values import NamedValues
 from billfold.store import EntryStatus, WalletState, WalletStore
 from billfold.succession import Succession
 from billfold_protocol.crypto.signing import Verified
@@ -68,8 +69,7 @@ def load_core(
     # What a device made before it lost the right to write is kept, but is not in the wallet.
     # What it made in another feed is expressed again in this one.
     is_elsewhere = bool(state.pending) and change_actor(state.pending[0].change) != feed
-    is_shown = not is_reader and not is_elsewhere
-    pending = tuple(edit.change for edit in state.pending) if is_shown else ()
+    pending = () if is_reader or is_elsewhere else tuple(edit.change for edit in state.pending)
     core = Core(
         store=store,
         journal=journal,
@@ -93,6 +93,7 @@ def load_core(
         base=read_base(state.meta.get(BASE_KEY), wallet_id)[0],
         now_ms=now_ms,
         random=random,
+        names=NamedValues(state.meta, journal),
     )
     return _restore_graph(core, state, is_elsewhere=is_elsewhere)
 

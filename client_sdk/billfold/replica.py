@@ -24,9 +24,7 @@ from billfold.saving import Saving
 from billfold.snapshots import Keeper
 from billfold.store import (
     CutMembers,
-    DeleteMeta,
     PutMember,
-    PutMeta,
     WalletStore,
 )
 from billfold_protocol import limits
@@ -79,7 +77,7 @@ class Replica:
         state = loaded.state
         self.core = loaded.core
         self.journal = self.core.journal
-        self._meta = dict(state.meta)
+        self._names = self.core.names
         self._saving = Saving(self.core, state)
         self._outbox = Outbox(
             self.core,
@@ -367,19 +365,15 @@ class Replica:
 
     def meta(self, key: str) -> bytes | None:
         """Return a named value, or None."""
-        return self._meta.get(key)
+        return self._names.meta(key)
 
     def meta_keys(self, prefix: str) -> list[str]:
         """Return the names that begin so, sorted."""
-        return sorted(key for key in self._meta if key.startswith(prefix))
+        return self._names.meta_keys(prefix)
 
     def put_meta(self, key: str, value: bytes | None) -> None:
         """Note a named value for the store, or with None its removal."""
-        if value is None:
-            self._meta.pop(key, None)
-        else:
-            self._meta[key] = value
-        self.core.write(DeleteMeta(key) if value is None else PutMeta(key, value))
+        self._names.put_meta(key, value)
 
     def _chain_grew(self) -> None:
         self._inbox.chain_grew()

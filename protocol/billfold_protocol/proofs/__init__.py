@@ -6,7 +6,7 @@ needs the file and, to know whose wallet it is about, the wallet id; no server a
 Spec: 15-feeds.md
 """
 
-from billfold_protocol.proofs.checking import Proven, check_proof
+from billfold_protocol.proofs.checking import Proven, chain_prefix, check_proof, server_keys
 from billfold_protocol.proofs.records import (
     Equivocated,
     Forked,
@@ -28,7 +28,9 @@ __all__ = [
     "Shown",
     "Stale",
     "WronglyAcked",
+    "chain_prefix",
     "check_proof",
     "encode_proof",
     "parse_proof",
+    "server_keys",
 ]
