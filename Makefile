@@ -49,7 +49,7 @@ blobs: $(READY)
 	BILLFOLD_BLOB_SIZE=$(or $(SIZE),100) BILLFOLD_BLOB_CUTS=$(or $(CUTS),20) $(BIN)/python -m pytest -q -s tests/integration/test_blob_campaign.py
 
 fuzz: $(READY)
-	BILLFOLD_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/python -m pytest -q tests/properties
+	BILLFOLD_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest -q tests/properties
 
 # Every attack of specs/02-threat-model.md at its full size, then each with its check taken out.
 attacks: $(READY)

@@ -4,12 +4,18 @@ import shutil
 import tempfile
 
 from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase as ExampleDatabase
+
+from tests.support.examples import FUZZES, examples
 
 # A property is bounded by its number of examples; the time of one says nothing on a busy machine.
 settings.register_profile(
     "billfold",
     deadline=None,
-    max_examples=40,
+    max_examples=examples(25),
+    # The default run is the same every time; a campaign looks elsewhere each time.
+    derandomize=not FUZZES,
+    database=ExampleDatabase("build/examples") if FUZZES else None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -4,7 +4,7 @@ Spec: 21-sync.md
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from billfold.device import DeviceSecrets
@@ -38,7 +38,15 @@ from billfold_protocol.errors import (
     VerificationError,
     WalletClosed,
 )
-from billfold_protocol.feed import Dep, Entry, FeedGraph, Opening, parse_entry, verify_entry
+from billfold_protocol.feed import (
+    Dep,
+    Entry,
+    FeedGraph,
+    Opening,
+    Outcome,
+    parse_entry,
+    verify_entry,
+)
 from billfold_protocol.ids import DeviceId, EpochId, EpochKey, FeedId, HolderId, WalletId
 from billfold_protocol.key_hierarchy import open_back_links
 from billfold_protocol.membership import Member, MembershipChain
@@ -154,11 +162,12 @@ class Core:
         if copied is not None and copied in self.chain.state.members:
             self.tell(Warned(cloned_error(copied, is_this=copied == self.device_id)))
 
-    def note_lost(self, lost: Iterable[Dep]) -> None:
+    def note_lost(self, outcome: Outcome) -> None:
         """Take note of entries that do not count any more because of a fork."""
-        for dep in lost:
+        if outcome.has_lost:
             # The document cannot hold two branches of a feed: it is built anew.
             self.is_rebuild_due = True
+        for dep in outcome.lost:
             self.write(SetStatus(dep.feed, dep.seq, dep.id, EntryStatus.EXCLUDED))
             if dep.feed in self.own_feeds:
                 self.fallen.append(dep)

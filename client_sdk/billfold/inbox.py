@@ -110,7 +110,7 @@ class Inbox:
         core = self._core
         for refusal in outcome.refused:
             core.tell(Warned(refusal.error))
-        core.note_lost(outcome.lost)
+        core.note_lost(outcome)
         for entry in outcome.excluded:
             core.note_entry(entry.value)
             core.write(self._put(entry, EntryStatus.EXCLUDED))

@@ -346,7 +346,7 @@ class Outbox:
         self._unacked[verified.value.id] = Unacked(verified.value, verified.raw)
         # What this device made before it had lost the right to write counts again by this entry.
         again = [entry for entry in outcome.counted if entry.value.id != verified.value.id]
-        core.note_lost(outcome.lost)
+        core.note_lost(outcome)
         core.write(*map(_counts, again))
         core.note_entry(verified.value)
         self._is_vouch_due = False
@@ -374,7 +374,7 @@ class Outbox:
         )
         unacked.entry, unacked.raw = verified.value, verified.raw
         outcome = core.graph.resealed(verified)
-        core.note_lost(outcome.lost)
+        core.note_lost(outcome)
         core.write(*map(_counts, outcome.counted), _put(core, verified))
         self.recounted += outcome.counted
 

@@ -16,6 +16,7 @@ from billfold.document import (
     Trash,
     random_record_id,
 )
+from tests.support.examples import examples
 
 RECORDS = [random_record_id(bytes([number]) * 16) for number in range(3)]
 ACTORS = [bytes([65 + number]) * 16 for number in range(3)]
@@ -82,7 +83,7 @@ def assert_equal(one: Document, other: Document) -> None:
 
 
 @given(steps, st.data())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 def test_replicas_converge_in_any_order_with_duplicates(
     script: list[tuple[int, list[Edit] | int]],
     data: st.DataObject,
@@ -102,7 +103,7 @@ def test_replicas_converge_in_any_order_with_duplicates(
 
 
 @given(steps)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 def test_the_view_kept_up_to_date_equals_one_made_anew(
     script: list[tuple[int, list[Edit] | int]],
 ) -> None:
@@ -112,7 +113,7 @@ def test_the_view_kept_up_to_date_equals_one_made_anew(
 
 
 @given(steps)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 def test_every_value_that_nobody_superseded_is_live(
     script: list[tuple[int, list[Edit] | int]],
 ) -> None:
@@ -152,7 +153,7 @@ def test_every_value_that_nobody_superseded_is_live(
 
 
 @given(st.text("ab☀\n", max_size=10), st.text("ab☀\n", max_size=10), st.text("ab\n", max_size=10))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 def test_a_note_reads_as_it_was_written_however_many_texts_it_has(
     first: str,
     second: str,

@@ -22,6 +22,7 @@ from billfold_protocol.errors import (
     Quarantined,
     StoreDamaged,
 )
+from tests.support.examples import examples
 
 MALLORY = b"mallory's feed 1"
 ALICE = b"a feed of alice1"
@@ -95,7 +96,7 @@ def mutate(body: bytes, several: list[tuple[str, int, int]]) -> bytes:
 
 
 @given(st.sampled_from(NEXT), mutations)
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=examples(400))
 def test_a_forged_change_is_set_aside_or_merges_like_any_other(
     body: bytes,
     several: list[tuple[str, int, int]],
@@ -133,7 +134,7 @@ def test_a_forged_change_is_set_aside_or_merges_like_any_other(
 @given(st.binary(max_size=200))
 @example(b"")
 @example(CHANGES[0][:8])
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=examples(200))
 def test_bytes_that_are_no_change_are_set_aside(raw: bytes) -> None:
     document = Document.load(SAVED, actor=BOB)
     applied = document.apply([raw], feed=MALLORY)
@@ -143,7 +144,7 @@ def test_bytes_that_are_no_change_are_set_aside(raw: bytes) -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 255))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=examples(200))
 def test_a_flipped_byte_of_a_saved_document_is_a_damaged_store(place: int, flip: int) -> None:
     damaged = bytearray(SAVED)
     damaged[place % len(damaged)] ^= flip
@@ -155,7 +156,7 @@ def test_a_flipped_byte_of_a_saved_document_is_a_damaged_store(place: int, flip:
 
 
 @given(st.integers(1, 10_000))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=examples(100))
 def test_a_saved_document_cut_short_is_a_damaged_store(place: int) -> None:
     cut = SAVED[: place % (len(SAVED) - 1) + 1]
     with pytest.raises(StoreDamaged):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from billfold.document import Document, EditText, FieldEdit, RemoveField, random_record_id
 from billfold.document.changes import parse_header
+from tests.support.examples import examples
 
 RECORDS = [random_record_id(bytes([number]) * 16) for number in range(2)]
 ACTORS = [bytes([65 + number]) * 16 for number in range(3)]
@@ -75,7 +76,7 @@ def assert_equal(one: Document, other: Document, feeds: Sequence[Sequence[bytes]
 
 
 @given(steps, st.data())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 def test_what_a_store_has_kept_opens_as_if_it_were_checked_again(
     script: list[tuple[int, list[FieldEdit | RemoveField | EditText] | int]],
     data: st.DataObject,

@@ -6,6 +6,7 @@ from billfold_protocol.crypto import sealing
 from billfold_protocol.envelope import Content, open_entry
 from billfold_protocol.errors import BillfoldError
 from billfold_protocol.feed import parse_entry, verify_entry
+from tests.support.examples import examples
 from tests.support.wallets import TestFeed, TestWallet
 
 WALLET = TestWallet("envelopes")
@@ -78,7 +79,7 @@ def test_arbitrary_bytes_are_refused(raw: bytes) -> None:
 
 
 @given(st.integers(0, limits.ENTRY_PLAINTEXT_SIZE_MAX))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_padding_adds_at_most_twelve_percent_and_hides_the_length(size: int) -> None:
     padded = sealing.padded_size(size)
     assert size <= padded

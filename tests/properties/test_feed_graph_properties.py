@@ -1,12 +1,14 @@
 from itertools import permutations
 from random import Random
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.errors import AuthFailed
 from billfold_protocol.feed import Entry, vector_hash
+from tests.support.examples import examples
 from tests.support.histories import Act, History, Rule, Step, what_counts
 from tests.support.replicas import TestReplica
 from tests.support.wallets import TestDevice, TestFeed, TestWallet
@@ -79,7 +81,7 @@ def deliver(history: History, rng: Random, *, restarts: bool) -> TestReplica:
 
 
 @given(acts=histories, rng=st.randoms(use_true_random=False), restarts=st.booleans())
-@settings(max_examples=45)
+@settings(max_examples=examples(45))
 def test_the_same_entries_count_in_every_order_of_arrival(
     *, acts: list[Step], rng: Random, restarts: bool
 ) -> None:
@@ -95,7 +97,7 @@ def test_the_same_entries_count_in_every_order_of_arrival(
 
 
 @given(histories)
-@settings(max_examples=35)
+@settings(max_examples=examples(35))
 def test_all_devices_end_with_the_same_entries_whoever_knew_what_before(acts: list[Step]) -> None:
     history = History(acts)
     expected = what_counts(history.entries, history.wallet.chain)
@@ -107,7 +109,7 @@ def test_all_devices_end_with_the_same_entries_whoever_knew_what_before(acts: li
 
 
 @given(histories)
-@settings(max_examples=35)
+@settings(max_examples=examples(35))
 def test_whoever_vouches_keeps_all_that_it_had_applied(acts: list[Step]) -> None:
     history = History(acts)
     for actor in history.actors:
@@ -127,7 +129,7 @@ def forks_of(history: History) -> int:
 
 
 @given(acts=forked_histories, rng=st.randoms(use_true_random=False), restarts=st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_the_same_entries_count_in_every_order_when_devices_lie(
     *, acts: list[Step], rng: Random, restarts: bool
 ) -> None:
@@ -147,7 +149,7 @@ def test_the_same_entries_count_in_every_order_when_devices_lie(
 
 
 @given(forked_histories)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_all_devices_end_alike_whatever_lies_each_was_told(acts: list[Step]) -> None:
     history = History(acts)
     expected = what_counts(history.entries, history.wallet.chain)
@@ -181,3 +183,38 @@ def test_every_order_of_a_small_history_ends_alike() -> None:
             else:
                 replica.receive(arrived.raw)
         assert replica.counted == expected
+
+
+MADE_ANEW = [  # An entry is lost and counts again in one step, and then what builds on it.
+    Step(Act.WRITE, 3),
+    Step(Act.WRITE, 0),
+    Step(Act.WRITE, 0),
+    Step(Act.WRITE_ANYWAY, 2),
+    Step(Act.MEET, 4, 1),
+    Step(Act.FORK, 0, 4),
+    Step(Act.WRITE, 0),
+    Step(Act.WRITE_ANYWAY, 1),
+]
+VOUCHER_LOST_AT_ONCE = [  # What vouched for a demoted device counts and is lost in one step.
+    Step(Act.WRITE_ANYWAY, 4, 1),
+    Step(Act.WRITE, 4, 2),
+    Step(Act.WRITE_ANYWAY, 4, 2),
+    Step(Act.WRITE_ANYWAY, 1),
+    Step(Act.WRITE_ANYWAY, 1, 4),
+    Step(Act.WRITE, 3, 4),
+    Step(Act.OPEN_FEED, 1, 3),
+    Step(Act.MEET, 4, 1),
+    Step(Act.MEET, 3, 1),
+    Step(Act.DEMOTE, 0, 3),
+    Step(Act.WRITE, 1, 1),
+    Step(Act.FORK, 1, 2),
+    Step(Act.WRITE, 1, 4),
+]
+
+
+@pytest.mark.parametrize("acts", [MADE_ANEW, VOUCHER_LOST_AT_ONCE])
+def test_entries_that_turn_twice_in_one_step_end_alike(acts: list[Step]) -> None:
+    history = History(acts)
+    expected = what_counts(history.entries, history.wallet.chain)
+    for seed in range(25):
+        assert deliver(history, Random(seed), restarts=False).counted == expected

@@ -9,6 +9,7 @@ from billfold.exporters import ExportedRecord, export_json
 from billfold.importers import ImportReport, read_import
 from billfold.importers.cxf_vocabulary import ATTACHED, CREDENTIALS
 from billfold_protocol.errors import BillfoldError
+from tests.support.examples import examples
 
 TEXT = st.text(max_size=8)
 SCALAR = st.one_of(
@@ -151,13 +152,13 @@ def assert_nothing_is_lost(export: dict[str, Any]) -> None:
     assert places <= {name for record in report.records for name in record.fields}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(BITWARDEN)
 def test_nothing_of_a_bitwarden_export_is_lost(export: dict[str, Any]) -> None:
     assert_nothing_is_lost(export)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.one_of(HEADER, ACCOUNT))
 def test_nothing_of_a_cxf_file_is_lost(export: dict[str, Any]) -> None:
     assert_nothing_is_lost(export)
@@ -176,7 +177,7 @@ FIELD_NAME = st.from_regex(r"[a-z][a-z0-9_.:/-]{0,20}", fullmatch=True).filter(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(
     st.dictionaries(
         st.from_regex(r"[0-9a-f]{4}", fullmatch=True),
@@ -205,7 +206,7 @@ def test_what_is_exported_comes_back(wallet: dict[str, Any]) -> None:
         assert (list(back[key].tags), back[key].notes) == (sorted(tags), notes)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.one_of(st.binary(max_size=200), JSON.map(lambda value: json.dumps(value).encode())))
 def test_any_bytes_give_a_report_or_one_of_our_errors(data: bytes) -> None:
     try:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from billfold_protocol.errors import BillfoldError, LocalProtocolError, WrongContext
 from billfold_protocol.membership import Kind, MembershipChain, Role, Target, TargetKind
+from tests.support.examples import examples
 from tests.support.wallets import TestDevice, TestWallet
 
 ACTS = ("link", "invite", "revoke", "revoke_linked", "revoke_holder", "rotate", "role", "home")
@@ -76,7 +77,7 @@ def append_when_it_fits(create: bytes, arrivals: Sequence[bytes]) -> MembershipC
 
 
 @given(acts, st.randoms(use_true_random=False))
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_valid_entries_in_any_order_give_one_state(history: Acts, rng: Random) -> None:
     wallet = build(history)
     raws = list(wallet.chain.raws)
@@ -89,7 +90,7 @@ def test_valid_entries_in_any_order_give_one_state(history: Acts, rng: Random) -
 
 
 @given(acts)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_every_chain_keeps_its_promises(history: Acts) -> None:
     chain = build(history).chain
     for k in range(len(chain)):
@@ -110,7 +111,7 @@ def test_every_chain_keeps_its_promises(history: Acts) -> None:
 
 
 @given(acts, st.data())
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_a_changed_byte_is_never_accepted(history: Acts, data: st.DataObject) -> None:
     wallet = build(history)
     raws = list(wallet.chain.raws)

@@ -41,7 +41,7 @@ class TestReplica:
         """Take the signed bytes of one entry."""
         outcome = self.graph.receive(parse_entry(raw, self.chain.wallet_id))
         self._take(outcome)
-        if outcome.lost:
+        if outcome.has_lost:
             self.drop_what_is_cut_off()
         return outcome
 

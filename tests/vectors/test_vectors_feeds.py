@@ -61,7 +61,7 @@ class Receiver:
             assert (first.feed, first.seq) == (second.feed, second.seq)
             assert first.id < second.id
             self.forks |= {first.id.hex(), second.id.hex()}
-        if outcome.lost:
+        if outcome.has_lost:
             self.graph.exclude(self.graph.cut_off())
         for refusal in outcome.refused:
             self.refused.add((refusal.entry.id.hex(), type(refusal.error).__name__))

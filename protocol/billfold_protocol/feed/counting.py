@@ -98,6 +98,7 @@ class Counting:
         for node in nodes:
             self._forest.trees[node.dep.feed].remove(node)
             node.standing = Standing.EXCLUDED
+            outcome.has_lost = True
         gone = {node.dep.id for node in nodes}
         for key, place in list(self._places.items()):
             place[:] = [node for node in place if node.dep.id not in gone]
@@ -247,6 +248,7 @@ class Counting:
             if node.is_counted and node.dep.id in set_aside:
                 node.standing = Standing.EXCLUDED
                 outcome.lost.append(node.dep)
+                outcome.has_lost = True
         for node in nodes:
             if (
                 not node.is_counted

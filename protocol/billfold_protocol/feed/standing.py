@@ -73,6 +73,12 @@ class Outcome:
     lost: list[Dep] = field(default_factory=list)
     """Entries that counted and, because of a fork, do not any more."""
 
+    has_lost: bool = False
+    """Whether something stopped counting, even what began to count meanwhile.
+
+    What it vouched for may be beyond a cut and reached by no root any more.
+    """
+
     equivocations: list[Fork] = field(default_factory=list)
     """Forks that were not known; one for each entry at a place that has one already."""
 
@@ -86,16 +92,21 @@ class Outcome:
             return
         counts, losses = Counter(map(_dep, self.counted)), Counter(self.lost)
         turned = counts.keys() & losses.keys()
-        counted = [e for e in self.counted if _dep(e) not in turned]
+        lasts = {_dep(entry): place for place, entry in enumerate(self.counted)}
+        counted = []  # An entry that turned keeps its last place: what builds on it comes after it.
         lost = [dep for dep in dict.fromkeys(self.lost) if dep not in turned]
-        for dep, entry in {_dep(e): e for e in self.counted if _dep(e) in turned}.items():
-            has_counted_before = losses[dep] + is_counted(dep) > counts[dep]
-            if is_counted(dep) and not has_counted_before:
+        for place, entry in enumerate(self.counted):
+            dep = _dep(entry)
+            if dep not in turned:
                 counted.append(entry)
-            elif has_counted_before and not is_counted(dep):
-                lost.append(dep)
-            elif not is_counted(dep):
-                self.excluded.append(entry)
+            elif place == lasts[dep]:
+                has_counted_before = losses[dep] + is_counted(dep) > counts[dep]
+                if is_counted(dep) and not has_counted_before:
+                    counted.append(entry)
+                elif has_counted_before and not is_counted(dep):
+                    lost.append(dep)
+                elif not is_counted(dep):
+                    self.excluded.append(entry)
         self.counted, self.lost = counted, lost
 
 
