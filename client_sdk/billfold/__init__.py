@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Conflict,
         FieldState,
         HistoryItem,
+        IssuerFact,
         RecordView,
         Scalar,
         Value,
@@ -48,12 +49,33 @@ if TYPE_CHECKING:
     from billfold.importing import ImportResult, import_report
     from billfold.keyring import KeyCallback, OsKeyring, Passphrase, Unlock
     from billfold.listening import EventStream
+    from billfold.model import (
+        Activity,
+        AgentGrant,
+        Agreement,
+        Credential,
+        DocumentRecord,
+        Intent,
+        Key,
+        Login,
+        Message,
+        Pass,
+        Payment,
+        Person,
+        Preference,
+        Pseudonym,
+        Relationship,
+        Setting,
+    )
     from billfold.reports import Status, SyncReport
     from billfold.wallet import Wallet
     from billfold_protocol.errors import BillfoldError
     from billfold_protocol.linking import Hello
 
 __all__ = [
+    "Activity",
+    "AgentGrant",
+    "Agreement",
     "Attachment",
     "AttachmentProgress",
     "AttachmentStored",
@@ -62,9 +84,11 @@ __all__ = [
     "BlockingWallet",
     "Conflict",
     "ConnectionChanged",
+    "Credential",
     "Device",
     "DeviceAdded",
     "DeviceRemoved",
+    "DocumentRecord",
     "EditBlock",
     "Event",
     "EventStream",
@@ -73,13 +97,25 @@ __all__ = [
     "Hello",
     "HistoryItem",
     "ImportResult",
+    "Intent",
+    "IssuerFact",
+    "Key",
     "KeyCallback",
+    "Login",
+    "Message",
     "OsKeyring",
+    "Pass",
     "Passphrase",
+    "Payment",
+    "Person",
+    "Preference",
+    "Pseudonym",
     "RecordView",
     "RecordsChanged",
     "RecoveryUsed",
+    "Relationship",
     "Scalar",
+    "Setting",
     "SnapshotLoaded",
     "SnapshotProgress",
     "Status",
@@ -101,7 +137,8 @@ _MODULES: Final = {
     "billfold.attachments": ("Attachment", "Attachments"),
     "billfold.blocking": ("BlockingWallet",),
     "billfold.document": (
-        *("Conflict", "FieldState", "HistoryItem", "RecordView", "Scalar", "Value"),
+        *("Conflict", "FieldState", "HistoryItem", "IssuerFact"),
+        *("RecordView", "Scalar", "Value"),
     ),
     "billfold.editing": ("EditBlock",),
     "billfold.events": (
@@ -119,6 +156,11 @@ _MODULES: Final = {
     "billfold.importing": ("ImportResult", "import_report"),
     "billfold.keyring": ("KeyCallback", "OsKeyring", "Passphrase", "Unlock"),
     "billfold.listening": ("EventStream",),
+    "billfold.model": (
+        *("Activity", "AgentGrant", "Agreement", "Credential", "DocumentRecord", "Intent", "Key"),
+        *("Login", "Message", "Pass", "Payment", "Person", "Preference", "Pseudonym"),
+        *("Relationship", "Setting"),
+    ),
     "billfold.reports": ("Status", "SyncReport"),
     "billfold.wallet": ("Wallet",),
     "billfold_protocol.errors": ("BillfoldError",),

@@ -3,7 +3,7 @@
 Spec: 40-wallet-document.md
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +19,7 @@ from billfold.document import (
     Trash,
     random_record_id,
 )
-from billfold.model import tag_field
+from billfold.model import Input, check_new, tag_field
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import InputError
 
@@ -90,6 +90,35 @@ class EditBlock:
             self.tag(record, tag)
         if notes:
             self.set_notes(record, notes)
+        return record
+
+    def add_checked(
+        self,
+        record_type: str,
+        fields: Mapping[str, Input],
+        *,
+        tags: Iterable[str] = (),
+        notes: str | None = None,
+    ) -> str:
+        """Add a record whose fields are checked against its type, and return its id.
+
+        Its natural key is found in its fields: the same thing, added again or on another device,
+        is the same record.
+
+        Args:
+            record_type: such as `login`; one that is not known has no checks and a random id.
+            fields: by name; names that the type does not know pass.
+            tags: words to find it by.
+            notes: a long text.
+
+        Raises:
+            InputError: a field is missing or cannot hold its value; the message names it.
+            LimitExceeded: a value is too long.
+        """
+        checked = check_new(record_type, fields)
+        record = self.add(checked.type, natural_key=checked.natural_key, tags=tags, notes=notes)
+        for name, value in checked.fields.items():
+            self.set(record, name, value)
         return record
 
     def set(self, record: str, field: str, value: Scalar) -> None:

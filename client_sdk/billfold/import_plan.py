@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from billfold.document import NOTES, TYPE, Edit, EditText, FieldEdit, MergeKind, RecordView, Scalar
+from billfold.document import NOTES, TYPE, Edit, EditText, FieldEdit, RecordView, Scalar, stays
 from billfold.document.identifiers import check_field_name, check_record_id
 from billfold.document.plan import check_text
 from billfold.document.values import check_scalar, encode_scalar, is_same
@@ -182,7 +182,7 @@ def _is_wanted(past: Past, view: RecordView, name: str, value: Scalar, plan: Pla
     if state is None and _is_known_conflict(past.wallet, view, name, value):
         return False
     kind = wallet_merge_kinds(view.type, name)
-    if state is not None and kind in {MergeKind.IMMUTABLE, MergeKind.MONOTONE}:
+    if state is not None and stays(kind):
         plan.keep(name, _FIXED)
         return False
     return _is_new(past, name, value, plan)

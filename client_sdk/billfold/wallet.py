@@ -8,29 +8,23 @@ Spec: 40-wallet-document.md
 
 import asyncio
 import secrets
-from collections.abc import Sequence
 from pathlib import Path
 
-from billfold.document import (
-    Edit,
-    Scalar,
-)
-from billfold.editing import EditBlock
 from billfold.findings import Finding, read_findings
 from billfold.founding import NewReplica
 from billfold.household import Device, Revoked
 from billfold.keyring import DeviceToken, Unlock
 from billfold.listening import EventStream
-from billfold.lockable import LockableWallet
 from billfold.opening import check_name, create_store, link_store, now_ms, open_store
 from billfold.pairing import Confirm, ShowCode
-from billfold.reports import Change, Status, SyncReport, status_of
+from billfold.reports import Status, SyncReport, status_of
 from billfold.restoring import DeviceTokenStore
 from billfold.servers import SERVER_KEY, Server, encode_server, parse_server
 from billfold.store import WalletStore
 from billfold.syncing import sync_all
 from billfold.transport import DefaultTransport, Transport, normalise_address
 from billfold.unlocked import Unlocked
+from billfold.writing import WalletWriting
 from billfold_protocol.errors import (
     InputError,
     LocalProtocolError,
@@ -40,7 +34,7 @@ from billfold_protocol.linking import Hello
 CLOSE_TIMEOUT_S = 5.0
 
 
-class Wallet(LockableWallet):
+class Wallet(WalletWriting):
     """One open wallet; close it, or use it with `async with`."""
 
     @classmethod
@@ -162,33 +156,6 @@ class Wallet(LockableWallet):
     ) -> "Wallet":
         way, here = transport or DefaultTransport(), token or DeviceToken(path)
         return cls(path, await Unlocked.begin(store, way, here, path), way, here)
-
-    def edit(self) -> EditBlock:
-        """Begin several edits that become one change: `async with wallet.edit() as edit`."""
-        return EditBlock(self._commit, random=secrets.token_bytes, natural_id=self._natural_id)
-
-    async def set(self, record: str, field: str, value: Scalar) -> Change | None:
-        """Set one field; None if it has this value already.
-
-        Raises:
-            NotFound: there is no record with this id.
-            AccessError, InputError, LimitExceeded: the edit is not possible.
-            StoreError: it could not be made durable, and is undone.
-        """
-        self._require_record(record)
-        async with self.edit() as edit:
-            edit.set(record, field, value)
-        return edit.change
-
-    async def undo(self, record: str, field: str) -> None:
-        """Bring back what a field held before, as a new edit.
-
-        Raises:
-            NotFound: nothing ever happened to this field.
-        """
-        edits = self._replica.document.revert(record, field)
-        async with self.edit() as edit:
-            edit.apply(edits)
 
     def events(self) -> EventStream:
         """Return what happens from now on, in order; close it when it is no longer read."""
@@ -328,6 +295,3 @@ class Wallet(LockableWallet):
             TransportError: the wallet was closed before the server answered.
         """
         await self._household.rotate()
-
-    async def _commit(self, edits: Sequence[Edit]) -> Change | None:
-        return await self._synchronizer.edit(list(edits))

@@ -1,6 +1,6 @@
 """Write the test vectors, or check that the files hold what would be written.
 
-    python -m specs.vectors.generate            write specs/vectors/*.json
+    python -m specs.vectors.generate            write specs/vectors/*.json, and what the model says
     python -m specs.vectors.generate --check    exit 1, with the differences, if they are stale
 
 Run from the project's root. The same bytes come out each time, but for wraps: HPKE draws its own
@@ -42,6 +42,7 @@ from specs.vectors import (
     cases_snapshots,
     cases_statements,
     cases_wrapping,
+    record_tables,
     scenarios,
 )
 from specs.vectors.wallets import KeptWraps, Vector, Wallet
@@ -116,11 +117,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m specs.vectors.generate")
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     if parser.parse_args(arguments).check:
-        found = differences(FOLDER)
+        found = [*differences(FOLDER), *record_tables.stale()]
         sys.stdout.writelines(f"{line}\n" for line in found)
         return 1 if found else 0
     for name, text in build_files(FOLDER).items():
         (FOLDER / name).write_text(text)
+    record_tables.write()
     return 0
 
 

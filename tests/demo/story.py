@@ -185,18 +185,18 @@ async def _edit_apart(
     await tablet.set(login, "username", "octavia@tablet")
     await phone.set(login, "website", "https://demo.example/phone")
     await tablet.set(login, "two_factor", True)
-    await laptop.set(login, "favourite", True)
+    await laptop.set(login, "favorite", True)
     async with tablet.edit() as edit:
         made = edit.add("preference", statement="diet", value="no peanuts")
     for wallet in (phone, tablet, phone, laptop):
         await wallet.sync(deadline_s=DEADLINE_S)
     await _until_equal(laptop, phone, tablet)
     fields = laptop.record(login).fields
-    merged = [name for name in ("website", "two_factor", "favourite") if name in fields]
+    merged = [name for name in ("website", "two_factor", "favorite") if name in fields]
     console.print(f"fields that came from three devices: {', '.join(merged)}")
     claims.check(
         "edits of different fields and records are all there",
-        holds=len(merged) == len(("website", "two_factor", "favourite"))
+        holds=len(merged) == len(("website", "two_factor", "favorite"))
         and bool(laptop.record(made).fields),
         detail="3 fields, 1 record",
     )

@@ -6,6 +6,7 @@ from billfold.document import (
     Edit,
     EditText,
     FieldEdit,
+    Merge,
     MergeKind,
     Purge,
     RemoveField,
@@ -226,7 +227,7 @@ def test_a_type_set_differently_on_two_devices_is_chosen_among_the_two() -> None
 
 
 def test_merge_kinds_come_from_outside() -> None:
-    def merge_kinds(record_type: str | None, field: str) -> MergeKind:
+    def merge_kinds(record_type: str | None, field: str) -> Merge:
         if (record_type, field) == ("login", "used"):
             return MergeKind.LAST_WRITER
         return base_merge_kinds(record_type, field)

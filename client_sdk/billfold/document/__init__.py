@@ -19,8 +19,27 @@ from billfold.document.edits import (
 from billfold.document.history import HistoryItem
 from billfold.document.identifiers import NOTES, random_record_id, record_id
 from billfold.document.intake import SetAside
-from billfold.document.merge_kinds import TAGS, TYPE, MergeKind, MergeKinds, base_merge_kinds
-from billfold.document.values import Conflict, FieldState, RecordView, Scalar, Value
+from billfold.document.issuer_facts import IssuerFact, parse_issuer_fact
+from billfold.document.merge_kinds import (
+    TAGS,
+    TYPE,
+    Ladder,
+    Merge,
+    MergeKind,
+    MergeKinds,
+    base_merge_kinds,
+    read_values,
+    stays,
+)
+from billfold.document.values import (
+    Conflict,
+    FieldState,
+    RecordView,
+    Scalar,
+    Value,
+    check_scalar,
+    encode_scalar,
+)
 
 __all__ = [
     "NOTES",
@@ -35,6 +54,9 @@ __all__ = [
     "FieldEdit",
     "FieldState",
     "HistoryItem",
+    "IssuerFact",
+    "Ladder",
+    "Merge",
     "MergeKind",
     "MergeKinds",
     "Purge",
@@ -47,7 +69,12 @@ __all__ = [
     "Value",
     "base_merge_kinds",
     "change_actor",
+    "check_scalar",
+    "encode_scalar",
     "hash_of",
+    "parse_issuer_fact",
     "random_record_id",
+    "read_values",
     "record_id",
+    "stays",
 ]

@@ -29,7 +29,15 @@ from billfold.document.limits import (
     EDIT_COUNT_MAX,
     NOTE_SIZE_MAX,
 )
-from billfold.document.merge_kinds import PURGED, TRASHED, TYPE, MergeKind, MergeKinds
+from billfold.document.merge_kinds import (
+    PURGED,
+    TRASHED,
+    TYPE,
+    Merge,
+    MergeKinds,
+    check_successor,
+    stays,
+)
 from billfold.document.values import Scalar, check_scalar, is_same
 from billfold.document.view import Touched, View, Write
 from billfold_protocol.errors import InputError, LimitExceeded, NotFound
@@ -106,7 +114,7 @@ class Plan:
                 self._set(edit.record, edit.field, check_scalar(edit.value))
             case RemoveField(record, field):
                 check_field_name(field)
-                if self._kind(record, field) in {MergeKind.IMMUTABLE, MergeKind.MONOTONE}:
+                if stays(self._kind(record, field)):
                     raise InputError(f"The field '{field}' stays once it is set: purge the record.")
                 self._staged.pop((record, field), None)
                 self._removed[record, field] = None
@@ -137,16 +145,9 @@ class Plan:
             raise InputError("The field 'trashed' is true or false.")
         if field == TYPE and not (isinstance(value, str) and value):
             raise InputError("A record's type is a name.")
-        match self._kind(record, field):
-            case MergeKind.IMMUTABLE:
-                current = self._values(record, field)
-                if current and not any(is_same(value, one) for one in current):
-                    raise InputError(f"The field '{field}' of a record does not change once set.")
-            case MergeKind.MONOTONE:
-                if value is not True and True in self._values(record, field):
-                    raise InputError(f"The field '{field}' is never unset.")
-            case MergeKind.ADD_WINS | MergeKind.LAST_WRITER | MergeKind.MULTI_VALUE:
-                pass
+        current = self._values(record, field)
+        if not check_successor(self._kind(record, field), field, current, value):
+            return
         self._removed.pop((record, field), None)
         self._staged[record, field] = value
 
@@ -161,7 +162,7 @@ class Plan:
         self._texts[record] = ""
         self._staged[record, PURGED] = True
 
-    def _kind(self, record: str, field: str) -> MergeKind:
+    def _kind(self, record: str, field: str) -> Merge:
         staged = self._staged.get((record, TYPE))
         record_type = staged if isinstance(staged, str) else self._view.type_of(record)
         return self._merge_kinds(record_type, field)

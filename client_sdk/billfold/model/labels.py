@@ -7,7 +7,11 @@ from typing import Final
 
 from billfold.document import RecordView
 
-LABEL_FIELDS: Final = ("title", "name", "vct", "organisation", "subject", "username", "kind")
+LABEL_FIELDS: Final = (
+    *("title", "name", "vct", "organisation", "subject", "username"),
+    *("interacting_party_name", "organization_name", "description", "full_name", "alias"),
+    *("message_type", "terms", "controller", "identifier", "doctype", "agent", "kind"),
+)
 """Where a record's label comes from: the first of these that is a text."""
 
 

@@ -1,37 +1,16 @@
-"""The merge kind of every field whose kind is not the usual one, by record type.
+"""The merge kind of every field, as the table of record types has it.
 
-What is not listed is multi-value: two different values are both kept until a person chooses. That
-is what statements about oneself and passwords need, and what is safe for fields nobody knows yet.
+What is not in the table is multi-value: two different values are both kept until a person chooses.
+That is what statements about oneself and passwords need, and what is safe for unknown fields.
 
-Spec: 40-wallet-document.md
+Spec: 41-records.md
 """
 
-from collections.abc import Mapping
-from typing import Final
-
-from billfold.document import MergeKind, base_merge_kinds
-from billfold.model.records import CREDENTIAL, LOGIN, PREFERENCE, RELATIONSHIP
-
-_ALL_TYPES: Final[Mapping[str, MergeKind]] = {
-    "favourite": MergeKind.LAST_WRITER,
-    "last_used_at": MergeKind.LAST_WRITER,
-}
-
-_BY_TYPE: Final[Mapping[str, Mapping[str, MergeKind]]] = {
-    # What an issuer has signed is replaced by another credential, never edited.
-    CREDENTIAL: {
-        "format": MergeKind.IMMUTABLE,
-        "issuer": MergeKind.IMMUTABLE,
-        "raw": MergeKind.IMMUTABLE,
-        "vct": MergeKind.IMMUTABLE,
-    },
-    LOGIN: {},
-    PREFERENCE: {"subject": MergeKind.IMMUTABLE},
-    RELATIONSHIP: {"organisation": MergeKind.IMMUTABLE},
-}
+from billfold.document import Merge, base_merge_kinds
+from billfold.model.registry import field_of
 
 
-def wallet_merge_kinds(record_type: str | None, field: str) -> MergeKind:
+def wallet_merge_kinds(record_type: str | None, field: str) -> Merge:
     """Return the merge kind of a field in records of a type (None: not known)."""
-    kind = _BY_TYPE.get(record_type or "", {}).get(field) or _ALL_TYPES.get(field)
-    return kind or base_merge_kinds(record_type, field)
+    known = field_of(record_type, field)
+    return base_merge_kinds(record_type, field) if known is None else known.merge
