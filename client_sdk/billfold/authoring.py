@@ -5,15 +5,15 @@ Each function takes the chain as it is and returns the entry that may follow; no
 Spec: 13-membership.md
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from billfold.device import DeviceSecrets
 from billfold_protocol.crypto.signing import SigningKey
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import NotFound
-from billfold_protocol.feed import FeedGraph
+from billfold_protocol.feed import Dep, FeedGraph, Vector
 from billfold_protocol.ids import DeviceId, EpochId, EpochKey, HolderId
 from billfold_protocol.key_hierarchy import (
     WrapContext,
@@ -79,6 +79,8 @@ class Author:
     graph: FeedGraph
     random: RandomBytes
     time_s: int
+    served: Vector = field(default_factory=dict)
+    """The heads that the wallet's server is known to hold."""
 
     def home(self, home: Home) -> Authored:
         """Make the entry that names the wallet's server."""
@@ -136,7 +138,7 @@ class Author:
             raise NotFound("no device of this wallet has this name or id")
         remaining = [member for device, member in state.members.items() if device not in gone]
         rotation, wraps = self._rotate(remaining)
-        cut = self.graph.feeds_of(gone)
+        cut = self._cut(gone)
         revoke = Revoke(target=target, cut=cut, rotation=rotation, consent=consent)
         return Authored(self._sign(revoke), wraps)
 
@@ -156,7 +158,7 @@ class Author:
             raise NotFound("no device of this wallet has this name or id")
         cut: Cut = {}
         if member.role.can_write and not role.can_write:
-            cut = self.graph.feeds_of([device])
+            cut = self._cut([device])
         return Authored(self._sign(SetRole(device=device, role=role, cut=cut)))
 
     def merge(self, divergence: Divergence, keys: Mapping[EpochId, EpochKey]) -> Authored:
@@ -187,6 +189,23 @@ class Author:
         )
         raw = self._sign(merge, after=main)
         return Authored(raw, tuple((main.k + 1, device, w) for device, w in wraps.items()))
+
+    def _cut(self, devices: Iterable[DeviceId]) -> Cut:
+        """Return the newest entry of each feed of some devices that shall count.
+
+        Of a forked feed the branch that the server holds stands from now on: it would refuse the
+        other, and no device that comes later could get that.
+        """
+        cut = dict(self.graph.feeds_of(devices))
+        for feed in cut:
+            head = self.served.get(feed)
+            if (
+                head is not None
+                and self.graph.is_forked(feed)
+                and self.graph.find(Dep(feed, *head))
+            ):
+                cut[feed] = head
+        return cut
 
     def _rotate(self, recipients: list[Member]) -> tuple[Rotation, Wraps]:
         state = self.chain.state

@@ -67,6 +67,9 @@ class Comparison:
         self._asked_about: dict[DeviceId, bytes] = {}
         """The heads of which each device's beacon last made this one ask."""
 
+        self._hidden_k: int | None = None
+        """The hidden membership entry that last made this one ask."""
+
         self._n = self._agreed_n = self._asked_ms = 0
         self._offered: set[EntryId] = set()
         """Membership entries that the server had lost, on their way to it again."""
@@ -123,6 +126,13 @@ class Comparison:
         self._n = max(self._n, n)
         if self._line.is_live and self._agreed_n and n >= self._agreed_n + REFRESH_COUNT:
             self._agreed_n = n
+            self._ask()
+
+    def look(self) -> None:
+        """Ask at once when an entry is made under a membership entry that is not here."""
+        graph = self._line.replica.core.graph
+        if self._line.is_live and graph.is_behind and graph.missing_membership != self._hidden_k:
+            self._hidden_k = graph.missing_membership
             self._ask()
 
     def refresh(self) -> None:

@@ -15,6 +15,7 @@ from billfold.consents import keep_checkpoint
 from billfold.cursor import CURSOR_KEY, encode_cursor
 from billfold.entrance import Entrance
 from billfold.events import Event, Synced, SyncProgress
+from billfold.evidence import heads_on_server
 from billfold.journal import PushDue, Send, SubscribeDue
 from billfold.line import Line
 from billfold.pins import Pins
@@ -117,8 +118,13 @@ class Conversation:
 
     @property
     def push_room(self) -> int | None:
-        """How many bytes may be pushed now; None while the subscription is not live."""
-        return None if self._branching.is_apart else self._pushing.room
+        """How many bytes may be pushed now; None while the subscription is not live.
+
+        None also while another member writes under a membership entry that the server hides: it
+        may be a removal, and nothing more is sealed for who was removed.
+        """
+        is_apart = self._branching.is_apart or self._line.replica.core.graph.is_behind
+        return None if is_apart else self._pushing.room
 
     @property
     def is_refused(self) -> bool:
@@ -163,7 +169,8 @@ class Conversation:
         """Send the next membership entry, if one waits and the subscription is live."""
         if not self.is_live or self._comparison.is_offering_members or self._branching.is_apart:
             return
-        if (append := self._proposals.next()) is not None:
+        append = self._proposals.next(lambda: heads_on_server(self._line.replica))
+        if append is not None:
             self._line.send(append)
         for message in self._pins.due(self.session.challenge.instance):
             self._line.send(message)
@@ -245,6 +252,7 @@ class Conversation:
         if message.n:
             self._has_read(message.n)
             self._comparison.advanced(message.n)
+        self._comparison.look()
         if not self.is_live:
             self._done_count += len(message.entries)
             total = max(self._total_count, self._done_count)

@@ -55,6 +55,13 @@ def read_checkpoint(replica: Replica, key: ServerKey) -> KeptCheckpoint | None:
         return None
 
 
+def heads_on_server(replica: Replica) -> Vector:
+    """Return the heads that the wallet's server last signed; empty if it has signed none."""
+    home = replica.state.home
+    kept = None if home is None else read_checkpoint(replica, home.server.key)
+    return {} if kept is None else kept.vector
+
+
 def keep_checkpoint(replica: Replica, key: ServerKey, raw: bytes, vector: Vector) -> None:
     """Keep a checkpoint with its heads in place of the one before."""
     replica.put_meta(CHECKPOINT_KEY + key.hex(), codec.encode([raw, encode_vector(vector)]))

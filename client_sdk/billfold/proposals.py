@@ -9,7 +9,7 @@ Spec: 13-membership.md
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billfold.authoring import Author, Authored
 from billfold.replica import Replica
@@ -23,7 +23,7 @@ from billfold_protocol.errors import (
     StoreFull,
     TransportError,
 )
-from billfold_protocol.feed import Reason, Rejection
+from billfold_protocol.feed import Reason, Rejection, Vector
 from billfold_protocol.ids import EntryId
 from billfold_protocol.membership import membership_hash
 from billfold_protocol.messages import Append
@@ -60,10 +60,13 @@ class Proposals:
         self._queue.append(Proposal(make, done))
         return done
 
-    def next(self) -> Append | None:
+    def next(self, served: Callable[[], Vector]) -> Append | None:
         """Return the message that carries the next entry, if one waits and none is on its way.
 
         None also while the key of the newest epoch is on its way to this device.
+
+        Args:
+            served: returns the heads that the wallet's server is known to hold.
         """
         while self.is_waiting:
             proposal = self._queue[0]
@@ -74,7 +77,9 @@ class Proposals:
             if core.member is not None and core.epoch_key is None:
                 return None
             try:
-                proposal.authored = proposal.make(self._replica().author())
+                proposal.authored = proposal.make(
+                    replace(self._replica().author(), served=served())
+                )
             except BillfoldError as error:
                 self._finish(error)
                 continue

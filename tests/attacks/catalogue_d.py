@@ -53,11 +53,50 @@ MUTANTS = (
         ("self.transcript = hashing.digest(Domain.LINKING_TRANSCRIPT, self.transcript,", "id("),
     ),
     mutant(
+        "D08",
+        "what a removal hides from is sealed for all the same",
+        "billfold.conversation",
+        (
+            "self._branching.is_apart or self._line.replica.core.graph.is_behind",
+            "self._branching.is_apart",
+        ),
+        at="secrets",
+    ),
+    mutant(
+        "D08",
+        "a list of devices that is named and not shown is not missed",
+        "billfold.comparing",
+        (
+            "if (hidden_k := replica.core.graph.missing_membership) is not None:",
+            "if hidden_k := None:",
+        ),
+    ),
+    mutant(
+        "D09",
+        "a removed device may go on writing",
+        "billfold_protocol.feed.graph",
+        ("if member is None and device in state.removed:", "if False:"),
+    ),
+    mutant(
+        "D09",
+        "a cut takes nothing away",
+        "billfold_protocol.feed.counting",
+        ("cut.excludes(k=k, feed=feed, seq=seq, entry_id=id_)\n            or (", "("),
+        at="unchanged",
+    ),
+    mutant(
         "D10",
         "a new epoch has the old key",
         "billfold.authoring",
         ("key=EpochKey(self.random(32))", "key=self.epoch_keys[state.epoch.id]"),
         at="secrets",
+    ),
+    mutant(
+        "D11",
+        "a shorter chain is passed over",
+        "billfold.comparing",
+        ("missing = replica.core.chain.raws[k + 1 :]", "missing = ()"),
+        at="error kept",
     ),
     mutant(
         "D13",

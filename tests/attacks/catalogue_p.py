@@ -49,6 +49,19 @@ MUTANTS = (
         ("if len(contents) > CHANGE_INFLATED_SIZE_MAX:", "if False:"),
     ),
     mutant(
+        "P03",
+        "two entries at one place are nothing to speak of",
+        "billfold.inbox",
+        ("for _ in outcome.equivocations:", "for _ in ():"),
+    ),
+    mutant(
+        "P03",
+        "a cut chooses a branch that nobody can be given",
+        "billfold.authoring",
+        ("cut[feed] = head", "assert head"),
+        at="kept",
+    ),
+    mutant(
         "P04",
         "any number of entries may wait",
         "billfold_protocol.feed.waiting",

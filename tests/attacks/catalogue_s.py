@@ -19,6 +19,49 @@ _TELLING = (
 
 MUTANTS = (
     mutant(
+        "S01",
+        "a server that goes back is not named",
+        "billfold.accusing",
+        ("if is_new:", "if is_new and finding.kind not in {'ServerRollback'}:"),
+    ),
+    mutant(
+        "S01",
+        "what a server has lost is not given back",
+        "billfold.healing",
+        ("for dep in lacking(replica, theirs):", "for dep in ():"),
+        at="kept unchanged",
+    ),
+    mutant(
+        "S02",
+        "an entry counts before what others it builds on",
+        ENTRY,
+        (
+            "if self.prev.previous is None:\n            return self.deps",
+            "if 1:\n            return ()",
+        ),
+        at="error unchanged",
+    ),
+    mutant(
+        "S03",
+        "a statement need not be fresh",
+        "billfold_protocol.client_session",
+        ("if not nonces or checkpoint.client_nonce != nonces.popleft():", "if not nonces:"),
+        at="error kept",
+    ),
+    mutant(
+        "S03",
+        "what a peer has seen is not asked for",
+        "billfold.comparing",
+        ("mine < seq:", "mine < -1:"),
+        ("if hidden:", "if hidden and not hidden:"),
+    ),
+    mutant(
+        "S04",
+        "what does not come is not missed",
+        "billfold.comparing",
+        ("if missing := replica.core.graph.missing:", "if missing := []:"),
+    ),
+    mutant(
         "S05",
         "what waited for an entry is forgotten",
         GRAPH,

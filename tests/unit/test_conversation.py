@@ -119,9 +119,9 @@ async def test_a_membership_entry_waits_for_the_key_of_the_newest_epoch() -> Non
     rotation = circle.rotate("owner")
     phone.receive(Membership(rotation.k, type(rotation.authored)(rotation.authored.raw)))
     done = proposals.add(lambda author: author.rotate())
-    assert proposals.next() is None
+    assert proposals.next(dict) is None
     phone.receive(rotation)
-    append = proposals.next()
+    append = proposals.next(dict)
     assert append is not None
     assert not done.done()
     done.cancel()

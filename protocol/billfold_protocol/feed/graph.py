@@ -214,6 +214,17 @@ class FeedGraph:
         return max((key for key in self._waiting.awaited if isinstance(key, int)), default=None)
 
     @property
+    def is_behind(self) -> bool:
+        """Whether a member has signed an entry under a membership entry that is not here."""
+        members = self._chain.state.members
+        return any(
+            candidate.verified is not None
+            and _owner(candidate.signed.value, self._forest.trees.get(candidate.signed.value.feed))
+            in members
+            for candidate in self._waiting.for_membership
+        )
+
+    @property
     def waiting_count(self) -> int:
         """How many entries wait."""
         return len(self._waiting)

@@ -42,6 +42,9 @@ class Waiting:
 
     def __init__(self) -> None:
         self._by_awaited: dict[Awaited, dict[tuple[bytes, bytes], Candidate]] = {}
+        self._numbers: set[int] = set()
+        """The membership entries among what is waited for, by index."""
+
         self._counts: dict[FeedId, int] = {}
         self._size = 0
 
@@ -57,6 +60,12 @@ class Waiting:
     def awaited(self) -> list[Awaited]:
         """What is waited for, in no order."""
         return list(self._by_awaited)
+
+    @property
+    def for_membership(self) -> Iterator[Candidate]:
+        """The candidates that wait for a membership entry."""
+        for k in self._numbers:
+            yield from self._by_awaited[k].values()
 
     def add(self, awaited: Awaited, candidate: Candidate) -> None:
         """Keep a candidate until what it waits for comes; the same bytes are kept once.
@@ -75,10 +84,14 @@ class Waiting:
         self._counts[feed] = count + 1
         self._size = size
         self._by_awaited.setdefault(awaited, {})[name] = candidate
+        if isinstance(awaited, int):
+            self._numbers.add(awaited)
 
     def take(self, awaited: Awaited) -> list[Candidate]:
         """Return what waited for something, and keep it no longer."""
         candidates = list(self._by_awaited.pop(awaited, {}).values())
+        if isinstance(awaited, int):
+            self._numbers.discard(awaited)
         for candidate in candidates:
             feed = candidate.signed.value.feed
             self._size -= candidate.size

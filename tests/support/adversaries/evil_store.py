@@ -75,6 +75,15 @@ class EvilStore(MemoryLogStore):
             wallet.feeds.setdefault(row.feed, []).append(row)
             wallet.tail = replace(wallet.tail, n=n)
 
+    def cut_chain(self, wallet_id: WalletId, length: int) -> None:
+        """Forget the membership entries from an index on, with the wraps that they list."""
+        with self._lock:
+            wallet = self._wallets[wallet_id]
+            del wallet.members[length:]
+            wallet.tail = replace(wallet.tail, member_count=length)
+            for device, wraps in wallet.wraps.items():
+                wallet.wraps[device] = [wrap for wrap in wraps if wrap.k < length]
+
     def change_wraps(
         self, wallet_id: WalletId, device: DeviceId, change: Callable[[bytes], bytes]
     ) -> None:

@@ -27,7 +27,7 @@ from billfold_protocol.membership import (
 from billfold_protocol.membership import (
     sign_entry as sign_membership,
 )
-from billfold_protocol.messages import ClientMessage, Entries, Members, encode_client_message
+from billfold_protocol.messages import ClientMessage, Entries, Members, Offer, encode_client_message
 from tests.support.adversaries.stage import HonestDevice, Stage, pair
 from tests.support.seeded_bytes import SeededBytes
 
@@ -158,6 +158,11 @@ class Mallory:
         """Return the message with which a server passes a membership entry on."""
         at = self.state.k + 1 if k is None else k
         return Members(wallet_id=self.replica.wallet_id, k=at, entries=(raw,))
+
+    def brings(self, *raws: bytes) -> None:
+        """Give the server entries, which it takes as it would from anybody, and let it settle."""
+        self.send(Offer(wallet_id=self.replica.wallet_id, entries=raws))
+        self.device.stage.settle(5.0)
 
     def send(self, message: ClientMessage) -> None:
         """Say something to the server that an honest client would not."""

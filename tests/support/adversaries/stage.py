@@ -91,6 +91,12 @@ class HonestDevice(SimulatedDevice):
         self.drop()
         self.go_online()
 
+    def meets(self, server: EvilServer) -> None:
+        """Go on with another server at the same address."""
+        self.go_offline()
+        self._server = server
+        self.go_online()
+
     def picture(self) -> Picture:
         """Return what an attack must not change."""
         replica = self.replica
