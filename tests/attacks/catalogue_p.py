@@ -52,7 +52,7 @@ MUTANTS = (
         "P03",
         "two entries at one place are nothing to speak of",
         "billfold.inbox",
-        ("for _ in outcome.equivocations:", "for _ in ():"),
+        ("tell_equivocation(core, fork.first, fork.second)", "id(fork)"),
     ),
     mutant(
         "P03",

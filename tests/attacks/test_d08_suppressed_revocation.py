@@ -75,7 +75,9 @@ async def test_a_removed_member_cannot_hold_others_up_by_naming_what_is_not() ->
     attack = Attack(stage, laptop, phone)
     state = mallory.state
     key = mallory.replica.core.epoch_keys[state.epoch.id]
-    made_up = mallory.entry(state=replace(state, k=state.k + 5, hash=MembershipHash(bytes(32))), key=key)
+    made_up = mallory.entry(
+        state=replace(state, k=state.k + 5, hash=MembershipHash(bytes(32))), key=key
+    )
     for device in (laptop, phone):
         stage.server.answers.inject(device.device_id, mallory.carries(made_up))
     stage.settle()
