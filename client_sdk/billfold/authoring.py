@@ -5,6 +5,7 @@ Each function takes the chain as it is and returns the entry that may follow; no
 Spec: 13-membership.md
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -35,12 +36,14 @@ from billfold_protocol.membership import (
     MembershipState,
     Merge,
     Payload,
+    Replace,
     Revoke,
     Role,
     Rotate,
     Rotation,
     SetRole,
     Target,
+    check_replacement,
     members_after,
     sign_entry,
     wrap_hash,
@@ -141,6 +144,23 @@ class Author:
         cut = self._cut(gone)
         revoke = Revoke(target=target, cut=cut, rotation=rotation, consent=consent)
         return Authored(self._sign(revoke), wraps)
+
+    def replace(self, wanted: Replace) -> Authored:
+        """Make the entry that gives a device new keys, and shuts out whoever has the old ones.
+
+        Args:
+            wanted: what the device has signed; the cut and the epoch are made here.
+
+        Raises:
+            NotAuthorised: the device is no member any more, or this one may not confirm.
+        """
+        members = self.chain.state.members
+        old = check_replacement(self.chain.state, self.secrets.device_id, wanted.device)
+        new = dataclasses.replace(old, device=wanted.keys.device_id, keys=wanted.keys)
+        remaining = [member for device, member in members.items() if device != old.device]
+        rotation, wraps = self._rotate([*remaining, new])
+        cut = self._cut([old.device])
+        return Authored(self._sign(dataclasses.replace(wanted, cut=cut, rotation=rotation)), wraps)
 
     def rotate(self) -> Authored:
         """Make the entry that begins a new epoch for the same members."""

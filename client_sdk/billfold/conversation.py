@@ -37,7 +37,7 @@ from billfold_protocol.client_session import (
 )
 from billfold_protocol.client_session import Event as SessionEvent
 from billfold_protocol.envelope import RandomBytes
-from billfold_protocol.errors import DeviceRevoked
+from billfold_protocol.errors import DeviceRevoked, TransportError
 from billfold_protocol.feed import Reason
 from billfold_protocol.messages import (
     CaughtUp,
@@ -94,6 +94,7 @@ class Conversation:
             session=ClientSession(origin=address),
         )
         self._proposals = proposals
+        self._device = replica().core.device_id
         self._pins = pins or Pins(replica, random)
         self._pins.connected()
         self._snapshots = SnapshotExchange(self._line)
@@ -124,7 +125,12 @@ class Conversation:
         may be a removal, and nothing more is sealed for who was removed.
         """
         is_apart = self._branching.is_apart or self._line.replica.core.graph.is_behind
-        return None if is_apart else self._pushing.room
+        return None if is_apart or self._is_succeeded else self._pushing.room
+
+    @property
+    def _is_succeeded(self) -> bool:
+        """Whether this device has other keys by now than this connection was made with."""
+        return self._line.replica.core.device_id != self._device
 
     @property
     def is_refused(self) -> bool:
@@ -168,6 +174,8 @@ class Conversation:
     def propose(self) -> None:
         """Send the next membership entry, if one waits and the subscription is live."""
         if not self.is_live or self._comparison.is_offering_members or self._branching.is_apart:
+            return
+        if self._is_succeeded:
             return
         append = self._proposals.next(lambda: heads_on_server(self._line.replica))
         if append is not None:
@@ -277,6 +285,8 @@ class Conversation:
         match reason:
             case Reason.UNKNOWN_WALLET if not self._line.replica.is_removed:
                 self._entrance.register()
+            case Reason.REVOKED if self._is_succeeded:
+                raise TransportError("this device has new keys and connects with them")
             case Reason.REVOKED:
                 raise DeviceRevoked("this device was revoked from the wallet")
             case _:

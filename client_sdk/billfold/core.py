@@ -83,6 +83,9 @@ class Core:
     now_ms: Callable[[], int]
     random: RandomBytes
     names: NamedValues
+    successor: DeviceSecrets | None = None
+    """New keys that this device has asked for, until another member confirms them."""
+
     journal: Journal = field(default_factory=Journal)
     is_rebuild_due: bool = False
     """Whether entries that the document holds do not count any more, because of a fork."""
@@ -223,8 +226,8 @@ def cloned_error(device: DeviceId, *, is_this: bool) -> DeviceCloned:
     """Return what the person is told when two copies of a device are alive."""
     which = "this device" if is_this else f"the device {device.hex()[:8]}"
     return DeviceCloned(
-        f"another copy of {which} writes to the wallet; if you did not make it, revoke the device "
-        "and link it anew"
+        f"another copy of {which} writes to the wallet; if you did not make it, give the device "
+        "new keys: `billfold replace` there says how"
     )
 
 

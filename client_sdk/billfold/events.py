@@ -39,6 +39,20 @@ class DeviceRemoved:
     """Who did it; None where two histories were merged."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceReplaced:
+    """A device goes on with new keys; whoever holds a copy of the old ones gets nothing new."""
+
+    device: DeviceId
+    """By its old keys."""
+
+    successor: DeviceId
+    """By its new ones."""
+
+    by: DeviceId
+    """Who confirmed it: another device, or the recovery member."""
+
+
 @dataclass(frozen=True, slots=True)
 class ThisDeviceRemoved:
     """This device was revoked: it keeps what it holds, can export it, and gets nothing new."""
@@ -132,6 +146,7 @@ Event = (
     RecordsChanged
     | DeviceAdded
     | DeviceRemoved
+    | DeviceReplaced
     | ThisDeviceRemoved
     | RecoveryUsed
     | SyncProgress

@@ -15,6 +15,7 @@ Spec: 15-feeds.md
 from collections.abc import Sequence
 
 from billfold.core import Core
+from billfold.device import DeviceSecrets
 from billfold.document import MergeKinds
 from billfold.events import RecordsChanged
 from billfold.inbox import Inbox
@@ -75,6 +76,8 @@ class Footing:
         its edits can be exported.
         """
         core = self._core
+        if core.successor is not None and core.successor.device_id in core.chain.state.members:
+            self._go_on_as(core.successor)
         self._is_rebuild_due = core.is_reader
         if not core.may_write:
             return
@@ -131,7 +134,9 @@ class Footing:
         if has_fallen(core) and not self.is_leaving:
             self._outbox.begin_feed()
         core.is_rebuild_due = self._is_elsewhere = False
-        rebuild_document(core, (), self._merge_kinds, pending=self._pending_changes())
+        # What was taken back is in no entry any more, and in the document still.
+        changes = [*self._pending_changes(), *(one.change for one in fallen)]
+        rebuild_document(core, (), self._merge_kinds, pending=changes)
         express_again(core, self._outbox, [*fallen, *self._outbox.pending])
         core.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
         self.settle()
@@ -176,6 +181,18 @@ class Footing:
         core.write(*leave_feed(core.random(FEED_SALT_SIZE), base))
         self._withdraw(self._outbox.unacked_of(core.feed, alien.seq))
 
+    def _go_on_as(self, successor: DeviceSecrets) -> None:
+        """Go on with the new keys that another member has confirmed.
+
+        The feeds of the old keys are another device's from now on. What no server has promised to
+        hold is made anew; the document is built again, as that of the first feed of the new keys.
+        """
+        core, outbox = self._core, self._outbox
+        feeds = sorted(core.own_feeds, key=lambda feed: (feed == core.feed, feed))
+        self._withdraw([dep for feed in feeds for dep in outbox.unacked_of(feed, 0)])
+        outbox.begin_as(successor)
+        core.is_rebuild_due = True
+
     def refused_as_fork(self, ids: Sequence[EntryId]) -> None:
         """Take note that a server holds other entries at the places of own ones of a feed before.
 
@@ -199,7 +216,7 @@ class Footing:
         self._outbox.give_up(entries)
         if outcome is None:
             # Somebody has them: they are given to others as anybody's.
-            core.write(MarkAcked(entries[0].feed, entries[-1].seq))
+            core.write(*(MarkAcked(dep.feed, dep.seq) for dep in entries))
             return
         core.write(*(DropEntry(*dep) for dep in entries))
         self._fallen += edits

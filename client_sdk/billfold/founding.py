@@ -32,6 +32,9 @@ COPIED_KEY = "copied"
 NAMED_KEY = "named"
 """Which heads of other feeds this feed has named in `deps`."""
 
+SUCCESSOR_KEY = "successor"
+"""New secrets of this device that another member has not confirmed yet."""
+
 HERE_KEY = "device token"
 """The hash of the token by which a device knows that it was the last to open this store."""
 

@@ -3,20 +3,28 @@
 Spec: 13-membership.md
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from billfold.authoring import Author, Authored
 from billfold.beacons import last_heard_s
 from billfold.document import FieldEdit
-from billfold.editing import natural_key_text
 from billfold.exposure import ReadableRecord, readable_records
 from billfold.model import DEVICE
 from billfold.other_history import OtherHistory, agree_to_merge, read_other_history
 from billfold.pairing import Confirm, ShowCode, Sponsor
+from billfold.recovery_words import seed_of
+from billfold.replacing import ask, find_request, record_of, request_edits
 from billfold.replica import Replica
 from billfold.synchronizer import Synchronizer
 from billfold.transport import Transport
-from billfold_protocol.errors import InputError, LocalProtocolError, NotAuthorised, NotFound
+from billfold_protocol.errors import (
+    InputError,
+    LocalProtocolError,
+    NotAuthorised,
+    NotFound,
+    RecoveryRefused,
+)
 from billfold_protocol.feed import vector_hash
 from billfold_protocol.ids import DeviceId, FeedId
 from billfold_protocol.linking import Hello, LinkResponder, Welcome
@@ -28,7 +36,9 @@ from billfold_protocol.membership import (
     ServerAddress,
     Target,
     TargetKind,
+    check_replacement,
 )
+from billfold_protocol.recovery import RecoveryKeys
 
 DEVICE_TYPE = DEVICE
 SESSION_SIZE = 16
@@ -165,12 +175,58 @@ class Household:
         before = self._describe(device, self._replica.state.members[device])
         target = Target(TargetKind.DEVICE, device)
         self._replica.check_revoke(target)
+        return await self._remove(before, lambda author: author.revoke(target))
+
+    async def ask_for_keys(self) -> str:
+        """Draw new keys for this device, and return the code by which another confirms them.
+
+        Raises:
+            AccessError, StoreError: see `Wallet.begin_replacement`.
+        """
+        self._require_home()
+        self._replica.require_right_to_write()
+        asked = ask(self._replica)
+        await self._synchronizer.edit([*request_edits(self._replica, asked)])
+        return asked.code
+
+    async def replace(self, text: str, code: str) -> Revoked:
+        """Confirm the new keys of another device.
+
+        Raises:
+            NotFound, InputError, AccessError, TransportError: see `Wallet.replace_device`.
+        """
+        device = self.find(text)
+        self._require_home()
+        check_replacement(self._replica.state, self.this_device, device)
+        before = self._describe(device, self._replica.state.members[device])
+        wanted = find_request(self._replica, device, code)
+        return await self._remove(before, lambda author: author.replace(wanted))
+
+    async def replace_this(self, words: str) -> Revoked:
+        """Give this device new keys, confirmed by the recovery words.
+
+        Raises:
+            RecoveryRefused, AccessError, TransportError: see `Wallet.replace_this_device`.
+        """
+        self._require_home()
+        keys, replica = RecoveryKeys(seed_of(words)), self._replica
+        if keys.device_id not in replica.state.members:
+            raise RecoveryRefused("these are not the recovery words of this wallet")
+        check_replacement(replica.state, keys.device_id, self.this_device)
+        before = self._describe(self.this_device, replica.state.members[self.this_device])
+        asked = ask(replica)
+        await self._synchronizer.edit([*request_edits(replica, asked)])
+        return await self._remove(
+            before, lambda author: replace(author, secrets=keys).replace(asked.wanted)
+        )
+
+    async def _remove(self, before: Device, entry: Callable[[Author], Authored]) -> Revoked:
         could_read: tuple[ReadableRecord, ...] = ()
 
         def make(author: Author) -> Authored:
             nonlocal could_read
             could_read = readable_records(self._replica)
-            return author.revoke(target)
+            return entry(author)
 
         await self._synchronizer.propose(make)
         own = [
@@ -251,10 +307,7 @@ class Household:
         )
 
     def _record_of(self, device: DeviceId) -> str:
-        replica = self._replica
-        return replica.document.natural_record_id(
-            replica.wallet_id, DEVICE_TYPE, natural_key_text((device.hex(),))
-        )
+        return record_of(self._replica, device)
 
     def _describe(self, device: DeviceId, member: Member | None) -> Device:
         name = self._replica.document.field(self._record_of(device), "name")

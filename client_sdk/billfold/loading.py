@@ -10,7 +10,14 @@ from billfold.bases import BASE_KEY, base_heads, read_base
 from billfold.core import Core, EntryReader, parse_set_aside, read_entry, verified_entry
 from billfold.device import DeviceSecrets
 from billfold.document import Document, MergeKinds, change_actor
-from billfold.founding import DEVICE_KEY, FEED_SALT_KEY, FORMAT, FORMAT_KEY, HOLDER_KEY
+from billfold.founding import (
+    DEVICE_KEY,
+    FEED_SALT_KEY,
+    FORMAT,
+    FORMAT_KEY,
+    HOLDER_KEY,
+    SUCCESSOR_KEY,
+)
 from billfold.journal import Journal
 from billfold.named_values import NamedValues
 from billfold.store import EntryStatus, WalletState, WalletStore
@@ -103,6 +110,8 @@ def _restore_graph(core: Core, state: WalletState, *, is_elsewhere: bool) -> Loa
     unopened: list[Verified[Entry]] = []
     base = {} if core.base is None else base_heads(core.base)
     covered = read_base(state.meta.get(BASE_KEY), core.wallet_id)[1]
+    if (successor := state.meta.get(SUCCESSOR_KEY)) is not None:
+        core.successor = DeviceSecrets.decode(successor)
     core.succession.adopt(covered)
     core.own_feeds.update(feed for feed, one in covered if one.device == core.device_id)
     core.graph.adopt(base)

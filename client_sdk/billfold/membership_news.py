@@ -5,13 +5,21 @@ Spec: 13-membership.md
 
 from collections.abc import Iterator
 
-from billfold.events import DeviceAdded, DeviceRemoved, Event, RecoveryUsed, ThisDeviceRemoved
+from billfold.events import (
+    DeviceAdded,
+    DeviceRemoved,
+    DeviceReplaced,
+    Event,
+    RecoveryUsed,
+    ThisDeviceRemoved,
+)
 from billfold_protocol.ids import DeviceId
 from billfold_protocol.membership import (
     Kind,
     Link,
     MembershipEntry,
     MembershipState,
+    Replace,
     Revoke,
     SetRole,
 )
@@ -42,6 +50,8 @@ def news_of(
     match entry.payload:
         case Link(keys=keys):
             yield DeviceAdded(device=keys.device_id, sponsor=entry.author)
+        case Replace(device=device, keys=keys):
+            yield DeviceReplaced(device=device, successor=keys.device_id, by=entry.author)
         case Revoke() | SetRole():
             for device in before.members.keys() - after.members.keys():
                 if device == this_device:
@@ -57,5 +67,6 @@ def use_of(entry: MembershipEntry, before: MembershipState) -> RecoveryUsed | No
     author = before.members.get(entry.author)
     if author is None or author.kind is not Kind.RECOVERY:
         return None
-    linked = entry.payload.keys.device_id if isinstance(entry.payload, Link) else None
+    payload = entry.payload
+    linked = payload.keys.device_id if isinstance(payload, Link | Replace) else None
     return RecoveryUsed(k=entry.k, recovery=entry.author, device=linked, time_s=entry.time_s)

@@ -15,12 +15,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from billfold.core import Core
+from billfold.device import DeviceSecrets
 from billfold.document import Edit
+from billfold.entry_writes import counts_now, own_put
 from billfold.founding import (
     COPIED_KEY,
+    DEVICE_KEY,
     NAMED_KEY,
     PREVIOUS_FEED_KEY,
     RESTORED_KEY,
+    SUCCESSOR_KEY,
     new_feed,
     parse_named,
     parse_previous,
@@ -31,14 +35,10 @@ from billfold.store import (
     AppendChanges,
     DeleteMeta,
     DropPending,
-    EntryStatus,
-    LocalEntry,
     MarkAcked,
     PendingEdit,
-    PutEntry,
     PutMeta,
     PutPending,
-    SetStatus,
 )
 from billfold_protocol import codec, limits
 from billfold_protocol.crypto.signing import Verified
@@ -201,12 +201,25 @@ class Outbox:
         """
         core, before = self._core, self._previous
         counted = core.graph.feeds_of([core.device_id]).get(core.feed)
-        self._previous = before if counted is None else Dep(core.feed, *counted)
-        self._named = {}
+        self._begin(before if counted is None else Dep(core.feed, *counted))
+
+    def begin_as(self, successor: DeviceSecrets) -> None:
+        """Go on as a device with other keys, in its first feed; nothing may be unacknowledged."""
+        core = self._core
+        core.secrets, core.successor = successor, None
+        core.own_feeds.clear()
+        self._is_restored = self._is_copied = self._is_vouch_due = False
+        core.write(PutMeta(DEVICE_KEY, successor.encode()))
+        core.write(*map(DeleteMeta, (SUCCESSOR_KEY, RESTORED_KEY, COPIED_KEY)))
+        self._begin(None)
+
+    def _begin(self, previous: Dep | None) -> None:
+        core = self._core
+        self._previous, self._named = previous, {}
         core.feed_salt = core.random(FEED_SALT_SIZE)
         core.feed = feed_id(core.device_id, core.feed_salt)
         core.own_feeds.add(core.feed)
-        core.write(*new_feed(core.feed_salt, self._previous))
+        core.write(*new_feed(core.feed_salt, previous))
 
     def seal(self, size_max: int) -> bool:
         """Seal as many pending edits as fit into one entry; False if there is nothing to seal.
@@ -347,7 +360,7 @@ class Outbox:
         # What this device made before it had lost the right to write counts again by this entry.
         again = [entry for entry in outcome.counted if entry.value.id != verified.value.id]
         core.note_lost(outcome)
-        core.write(*map(_counts, again))
+        core.write(*map(counts_now, again))
         core.note_entry(verified.value)
         self._is_vouch_due = False
         if head is None:
@@ -355,7 +368,7 @@ class Outbox:
             self._is_restored = False
             self._is_copied = False
             core.write(DeleteMeta(RESTORED_KEY), DeleteMeta(COPIED_KEY))
-        core.write(_put(core, verified))
+        core.write(own_put(core, verified))
         if deps:
             self._named.update((dep.feed, dep.seq) for dep in deps)
             named = [[feed, seq] for feed, seq in sorted(self._named.items())]
@@ -375,26 +388,5 @@ class Outbox:
         unacked.entry, unacked.raw = verified.value, verified.raw
         outcome = core.graph.resealed(verified)
         core.note_lost(outcome)
-        core.write(*map(_counts, outcome.counted), _put(core, verified))
+        core.write(*map(counts_now, outcome.counted), own_put(core, verified))
         self.recounted += outcome.counted
-
-
-def _counts(entry: Verified[Entry]) -> SetStatus:
-    return SetStatus(entry.value.feed, entry.value.seq, entry.value.id, EntryStatus.COUNTED)
-
-
-def _put(core: Core, entry: Verified[Entry]) -> PutEntry:
-    dep = Dep(entry.value.feed, entry.value.seq, entry.value.id)
-    node = core.graph.find(dep)
-    is_counted = node is not None and node.is_counted
-    return PutEntry(
-        LocalEntry(
-            feed=dep.feed,
-            seq=dep.seq,
-            entry_id=dep.id,
-            raw=entry.raw,
-            status=EntryStatus.COUNTED if is_counted else EntryStatus.EXCLUDED,
-            is_acked=False,
-            is_beside=core.graph.is_beside(dep),
-        )
-    )

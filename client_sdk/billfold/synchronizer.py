@@ -43,7 +43,6 @@ from billfold_protocol.recovery import RecoveryPin
 REFUSED_RETRY_S = 20.0
 """How long pushes rest after the server refused one for want of room, or of rights."""
 
-
 SNAPSHOT_POLL_S = 0.02
 """How often to look whether others have endorsed a snapshot that somebody waits for."""
 
@@ -264,14 +263,15 @@ class Synchronizer:
     async def _stay_connected(self) -> None:
         backoff = Backoff(self._random)
         while True:
-            self._has_been_online = False
+            self._has_been_online, device = False, self.replica.core.device_id
             try:
                 await self._converse()
             except DeviceRevoked as error:
                 self._went_offline(error)
                 return
             except BillfoldError as error:
-                self._went_offline(error)
+                if device == self.replica.core.device_id:  # Else it has new keys and dials anew.
+                    self._went_offline(error)
             if self._has_been_online:
                 backoff.reset()
             self._hurry.clear()

@@ -276,6 +276,47 @@ class Wallet(WalletWriting):
         """
         return await self._household.revoke(device)
 
+    async def begin_replacement(self) -> str:
+        """Ask for new keys for this device, because somebody may have a copy of it.
+
+        Nothing changes until another device confirms them with `replace_device`; then this one
+        goes on by itself, as the same device in every respect but its id, and the copy gets
+        nothing new.
+
+        Returns:
+            The code to give there. Each call draws new keys, and the code before is void.
+
+        Raises:
+            AccessError: this device may not write.
+            LocalProtocolError: the wallet has no server.
+            StoreError: they could not be made durable.
+        """
+        return await self._household.ask_for_keys()
+
+    async def replace_device(self, device: str, *, code: str) -> Revoked:
+        """Confirm the new keys of another device; whoever has a copy of the old gets nothing new.
+
+        Args:
+            device: its name, or its id or the start of it.
+            code: what `begin_replacement` returned there.
+
+        Raises:
+            NotFound: no device has this name or id, or it does not ask for keys with this code.
+            NotAuthorised: this device may not confirm them.
+            TransportError: the wallet was closed before the server answered.
+        """
+        return await self._household.replace(device, code)
+
+    async def replace_this_device(self, words: str) -> Revoked:
+        """Give this device new keys at once, confirmed by the recovery words.
+
+        Raises:
+            RecoveryRefused: these are not the wallet's recovery words; nothing was changed.
+            LocalProtocolError: the wallet has no server.
+            TransportError: the wallet was closed before the server answered.
+        """
+        return await self._household.replace_this(words)
+
     async def merge_histories(self) -> None:
         """Agree that the server's history of devices and ours become one, at the next sync.
 

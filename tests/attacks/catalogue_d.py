@@ -192,4 +192,21 @@ MUTANTS = (
         ("if followed is None or seq <= followed or", "if True or"),
         at="error",
     ),
+    mutant(
+        "D15",
+        "a device confirms its own new keys",
+        "billfold_protocol.membership.replacing",
+        ("maker.kind is Kind.AGENT or author == device:", "maker.kind is Kind.AGENT:"),
+        at="error unchanged",
+    ),
+    mutant(
+        "D15",
+        "new keys need no word of the old ones",
+        "billfold_protocol.membership.replacing",
+        (
+            'raise UnsignedMember("the device did not ask for these new keys") from error',
+            "id(error)",
+        ),
+        at="error unchanged",
+    ),
 )

@@ -1,5 +1,5 @@
 from billfold_protocol.errors import LimitExceeded
-from billfold_protocol.membership import MembershipChain
+from billfold_protocol.membership import MembershipChain, Replace, replacement_code
 from specs.vectors.story import describe_state
 from specs.vectors.wallets import Wallet, create_wallet, make_device
 from tests.vectors.vector_files import Vector, chain_of, each, expecting, load
@@ -11,6 +11,15 @@ def test_each_entry_of_a_chain_leads_to_this_state(vector: Vector) -> None:
     wallet = Wallet(vector["chain"], chain, {}, {}, kept=None)
     assert chain.wallet_id.hex() == vector["wallet_id"]
     assert [describe_state(wallet, k) for k in range(len(chain))] == vector["states"]
+
+
+@each("membership", "codes")
+def test_new_keys_have_this_code(vector: Vector) -> None:
+    chain = chain_of("membership", vector)
+    wanted = [e.payload for e in chain.entries if isinstance(e.payload, Replace)]
+    codes = [replacement_code(chain.wallet_id, one.device, one.keys) for one in wanted]
+    assert codes == vector["codes"]
+    assert len(set(codes)) == len(codes) == 2
 
 
 def test_the_story_has_every_kind_of_entry() -> None:

@@ -27,7 +27,9 @@ from billfold.cli.wire import JsonObject
 from billfold.keyring import Unlock
 from billfold.wallet import Wallet
 
-ONLINE_COMMANDS: Final = frozenset({"attach", "fetch", "doctor", "link", "revoke", "sync", "watch"})
+ONLINE_COMMANDS: Final = frozenset(
+    {"attach", "fetch", "doctor", "link", "replace", "revoke", "sync", "watch"}
+)
 """Commands that talk with the server themselves."""
 
 EDITING_COMMANDS: Final = frozenset(

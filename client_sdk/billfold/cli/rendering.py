@@ -3,6 +3,7 @@
 Spec: 00-overview.md
 """
 
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -125,6 +126,13 @@ def _show_devices(result: JsonObject, terminal: Terminal) -> None:
         for device in result["devices"]
     ]
     terminal.table(["id", "name", "role", "last heard"], rows)
+    for device in result["devices"]:
+        if device["is_copied"] and not device["is_removed"]:
+            terminal.note(
+                f"If nobody you trust made the copy of {device['name']}: `billfold replace` on it "
+                "gives it new keys and shuts the copy out. Is it lost: `billfold revoke "
+                f"{device['name']}`."
+            )
 
 
 def _show_merged(result: JsonObject, terminal: Terminal) -> None:
@@ -134,8 +142,25 @@ def _show_merged(result: JsonObject, terminal: Terminal) -> None:
         terminal.line("There is one history of this wallet's devices, nothing to merge.")
 
 
+def _show_replaced(result: JsonObject, terminal: Terminal) -> None:
+    if result["event"] == "replaced":
+        terminal.line(f"{result['name']} has new keys; a copy of the old gets nothing new.")
+        _show_what_was_read(result, terminal)
+        return
+    if result["has_others"]:
+        terminal.line("On another of your devices, while this one is online:")
+        terminal.line(f"  billfold replace {shlex.quote(result['name'])} {result['code']}")
+    terminal.note("Without another device, the recovery words do: billfold replace --words")
+
+
 def _show_revoked(result: JsonObject, terminal: Terminal) -> None:
     terminal.line(f"{result['name']} is revoked and gets nothing new.")
+    _show_what_was_read(result, terminal)
+    if result["is_alone"]:
+        terminal.note("This is your only device now: if it is lost, so is the wallet.")
+
+
+def _show_what_was_read(result: JsonObject, terminal: Terminal) -> None:
     counts = ", ".join(f"{count} {name}" for name, count in result["could_read"].items())
     terminal.line(f"It could read, and may still hold: {counts or 'nothing'}.")
     rows = [
@@ -149,8 +174,6 @@ def _show_revoked(result: JsonObject, terminal: Terminal) -> None:
     ]
     if rows:
         terminal.table(["type", "label", "id", ""], rows)
-    if result["is_alone"]:
-        terminal.note("This is your only device now: if it is lost, so is the wallet.")
 
 
 def _show_sync(result: JsonObject, terminal: Terminal) -> None:
@@ -353,6 +376,7 @@ _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "recover": _show_recovered,
     "recovery": _show_recovery,
     "rename-device": _show_renamed,
+    "replace": _show_replaced,
     "resolve": _show_field,
     "restore": _show_edited,
     "revoke": _show_revoked,

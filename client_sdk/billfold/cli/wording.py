@@ -32,6 +32,8 @@ def describe_event(event: JsonObject) -> str:
             return f"{event['device']} was revoked in a history that was merged with this one."
         case "device_removed":
             return f"{event['by']} revoked {event['device']}."
+        case "device_replaced":
+            return f"{event['device']} has new keys, confirmed by {event['by']}."
         case "this_device_removed":
             return (
                 "This device was revoked: it keeps what it holds and gets nothing new. "

@@ -20,8 +20,10 @@ from billfold_protocol.membership.entries import (
     acceptance_parts,
     consent_parts,
     membership_hash,
+    replacement_parts,
     sign_entry,
 )
+from billfold_protocol.membership.members import CutRecord, Epoch, Member
 from billfold_protocol.membership.merging import Branches, members_after
 from billfold_protocol.membership.records import (
     Close,
@@ -35,6 +37,7 @@ from billfold_protocol.membership.records import (
     MembershipEntry,
     Merge,
     Payload,
+    Replace,
     Revoke,
     Role,
     Rotate,
@@ -44,7 +47,8 @@ from billfold_protocol.membership.records import (
     Target,
     TargetKind,
 )
-from billfold_protocol.membership.state import CutRecord, Epoch, Member, MembershipState
+from billfold_protocol.membership.replacing import check_replacement, replacement_code
+from billfold_protocol.membership.state import MembershipState
 
 __all__ = [
     "Branches",
@@ -66,6 +70,7 @@ __all__ = [
     "MembershipState",
     "Merge",
     "Payload",
+    "Replace",
     "Revoke",
     "Role",
     "Rotate",
@@ -75,12 +80,15 @@ __all__ = [
     "Target",
     "TargetKind",
     "acceptance_parts",
+    "check_replacement",
     "consent_parts",
     "divergence_of",
     "epoch_links",
     "listed_wraps",
     "members_after",
     "membership_hash",
+    "replacement_code",
+    "replacement_parts",
     "rotation_of",
     "sign_entry",
     "wrap_hash",

@@ -29,10 +29,12 @@ from billfold_protocol.membership.records import (
     Link,
     MembershipEntry,
     Merge,
+    Replace,
     Revoke,
     Rotate,
     Rotation,
 )
+from billfold_protocol.membership.replacing import replaced_state
 from billfold_protocol.membership.state import MembershipState, begin
 from billfold_protocol.membership.tenure import check_tenure
 
@@ -171,6 +173,8 @@ class MembershipChain:
             branch, state = self._merge(signed, payload)
             self._branches[k] = branch
             self._keys.update(branch.keys)
+        elif isinstance(payload, Replace):
+            state = replaced_state(self.state, *self.state.follow(signed), payload)
         else:
             state = self.state.apply(signed)
             if isinstance(payload, Revoke) and payload.consent is not None:
@@ -301,7 +305,12 @@ def divergence_of(main: MembershipChain, other: MembershipChain) -> Divergence |
 def rotation_of(chain: MembershipChain, k: int) -> Rotation | None:
     """Return the rotation that the entry at index `k` carries, if it starts an epoch."""
     match chain.entries[k].payload:
-        case Revoke(rotation=rotation) | Rotate(rotation=rotation) | Merge(rotation=rotation):
+        case (
+            Revoke(rotation=rotation)
+            | Replace(rotation=rotation)
+            | Rotate(rotation=rotation)
+            | Merge(rotation=rotation)
+        ):
             return rotation
         case _:
             return None

@@ -37,6 +37,7 @@ from billfold_protocol.membership.records import (
     MembershipEntry,
     Merge,
     Payload,
+    Replace,
     Revoke,
     Role,
     Rotate,
@@ -84,6 +85,11 @@ def consent_parts(wallet_id: WalletId, member: DeviceId, epoch: EpochId) -> tupl
     return wallet_id, member, epoch
 
 
+def replacement_parts(wallet_id: WalletId, device: DeviceId, keys: DeviceKeys) -> tuple[bytes, ...]:
+    """Return what the old and the new keys of a device sign so that the new take its place."""
+    return wallet_id, device, codec.encode(keys.encode())
+
+
 def sign_entry(
     entry: MembershipEntry, key: signing.SigningKey
 ) -> signing.Verified[MembershipEntry]:
@@ -95,7 +101,10 @@ def sign_entry(
     if entry.k >= limits.CHAIN_LENGTH_MAX:
         raise LimitExceeded("the membership chain is as long as it may be")
     payload = entry.payload
-    if isinstance(payload, Revoke | SetRole) and len(payload.cut) > limits.FEEDS_COUNT_MAX:
+    if (
+        isinstance(payload, Revoke | Replace | SetRole)
+        and len(payload.cut) > limits.FEEDS_COUNT_MAX
+    ):
         raise LimitExceeded("the cut names more feeds than a wallet may have")
     body = encode(entry)
     if signing.SIGNATURE_SIZE + len(body) > limits.MEMBERSHIP_ENTRY_SIZE_MAX:
@@ -171,6 +180,15 @@ def _encode_payload(payload: Payload) -> tuple[str, list[object]]:
             consent = [] if payload.consent is None else [_encode_consent(payload.consent)]
             parts = [target, _encode_cut(payload.cut), _encode_rotation(payload.rotation)]
             return "revoke", [*parts, *consent]
+        case Replace():
+            return "replace", [
+                payload.device,
+                payload.keys.encode(),
+                payload.acceptance,
+                payload.request,
+                _encode_cut(payload.cut),
+                _encode_rotation(payload.rotation),
+            ]
         case Rotate():
             return "rotate", [_encode_rotation(payload.rotation)]
         case SetRole():
@@ -213,6 +231,8 @@ def _parse_payload(kind: str, payload: object) -> Payload:
                 rotation=_parse_rotation(rotation),
                 consent=consent,
             )
+        case "replace":
+            return _parse_replace(codec.as_array(payload, 6))
         case "rotate":
             (rotation,) = codec.as_array(payload, 1)
             return Rotate(rotation=_parse_rotation(rotation))
@@ -243,6 +263,18 @@ def _parse_link(fields: list[object], *, is_invite: bool) -> Link:
         session=codec.as_bytes(session, 16),
         acceptance=codec.as_bytes(acceptance, signing.SIGNATURE_SIZE),
         wrap_hash=codec.as_bytes(wrap_hash, 32),
+    )
+
+
+def _parse_replace(fields: list[object]) -> Replace:
+    device, keys, acceptance, request, cut, rotation = fields
+    return Replace(
+        device=DeviceId(codec.as_bytes(device, 16)),
+        keys=_parse_keys(keys),
+        acceptance=codec.as_bytes(acceptance, signing.SIGNATURE_SIZE),
+        request=codec.as_bytes(request, signing.SIGNATURE_SIZE),
+        cut=_parse_cut(cut),
+        rotation=_parse_rotation(rotation),
     )
 
 

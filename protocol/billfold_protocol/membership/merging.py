@@ -17,10 +17,9 @@ from typing import TypeVar
 from billfold_protocol import limits
 from billfold_protocol.errors import LimitExceeded, NotAuthorised
 from billfold_protocol.ids import DeviceId
+from billfold_protocol.membership.members import CutRecord, Member
 from billfold_protocol.membership.records import Kind, Merge, Role
 from billfold_protocol.membership.state import (
-    CutRecord,
-    Member,
     MembershipState,
     epoch_after,
     require_an_owner_left,

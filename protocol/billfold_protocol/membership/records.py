@@ -178,6 +178,27 @@ class Revoke:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replace:
+    """New keys for a device, which another member confirms by making this entry.
+
+    The old keys are removed, with the cut of their feeds and a new epoch, in the same record.
+    """
+
+    device: DeviceId
+    """The device, by its old keys."""
+
+    keys: DeviceKeys
+    acceptance: bytes
+    """64 bytes: the signature of the new keys, see `replacement_parts`."""
+
+    request: bytes
+    """64 bytes: likewise of the old keys."""
+
+    cut: Cut
+    rotation: Rotation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rotate:
     """A new epoch for the same members."""
 
@@ -218,7 +239,7 @@ class Merge:
     """Devices added since the fork that are not to stay, ascending."""
 
 
-Payload = Create | Home | Link | Revoke | Rotate | SetRole | Merge | Close
+Payload = Create | Home | Link | Revoke | Replace | Rotate | SetRole | Merge | Close
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ The rules, by the author's place in the state before the entry:
     create     nobody before it             home, close, invite, set_role   an owner
     link       a device, for its holder     rotate                          a member who may write
     revoke     an owner for anyone; a device for devices of its own holder
-    merge      see `merging`
+    merge      see `merging`                replace                         see `replacing`
 
 An agent makes none of them; only an owner adds a recovery member, and only that sets its own role.
 
@@ -30,25 +30,22 @@ from billfold_protocol.errors import (
 from billfold_protocol.ids import (
     ChainHead,
     DeviceId,
-    EntryId,
     EpochId,
-    FeedId,
-    HolderId,
     MembershipHash,
     WalletId,
 )
 from billfold_protocol.membership.entries import acceptance_parts, consent_parts, membership_hash
+from billfold_protocol.membership.members import CutRecord, Epoch, Member
 from billfold_protocol.membership.records import (
     Close,
     Consent,
     Create,
-    Cut,
-    DeviceKeys,
     Home,
     Kind,
     Link,
     MembershipEntry,
     Merge,
+    Replace,
     Revoke,
     Role,
     Rotate,
@@ -58,56 +55,6 @@ from billfold_protocol.membership.records import (
     TargetKind,
 )
 from billfold_protocol.membership.tenure import check_consent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A device that belongs to the wallet."""
-
-    device: DeviceId
-    keys: DeviceKeys
-    holder: HolderId
-    role: Role
-    kind: Kind
-    sponsor: DeviceId
-    """The device that linked it; its own id for the first device."""
-
-    since_k: int
-
-    @property
-    def may_write(self) -> bool:
-        """Whether feed entries of this member count; a recovery member makes none."""
-        return self.role.can_write and self.kind is not Kind.RECOVERY
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Epoch:
-    """The keys valid until the next rotation."""
-
-    id: EpochId
-    commitment: bytes
-    k: int
-    """Index of the entry that starts the epoch."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CutRecord:
-    """Where the entries of a device that lost the right to write end."""
-
-    k: int
-    """Index of the entry that made the cut."""
-
-    device: DeviceId
-    heads: Cut
-    entry: MembershipHash
-    """Hash of the entry that made the cut; with branches, an index alone does not name it."""
-
-    def excludes(self, *, k: int, feed: FeedId, seq: int, entry_id: EntryId) -> bool:
-        """Whether an entry of this device, made at index `k` of the chain, is beyond the cut."""
-        if k >= self.k:
-            return False
-        head = self.heads.get(feed)
-        return head is None or seq > head[0] or (seq == head[0] and entry_id != head[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +159,8 @@ class MembershipState:
         match entry.payload:
             case Create():
                 raise WrongContext("`create` stands at the beginning only")
-            case Merge():
-                raise WrongContext("a `merge` is judged together with the branch it carries")
+            case Merge() | Replace():
+                raise WrongContext("this kind of entry is judged by the chain that it follows")
             case Home() as home:
                 _require_owner(author)
                 return replace(moved, home=home)

@@ -22,6 +22,7 @@ from billfold.events import (
     ConnectionChanged,
     DeviceAdded,
     DeviceRemoved,
+    DeviceReplaced,
     Event,
     RecordsChanged,
     RecoveryUsed,
@@ -80,6 +81,15 @@ def _describe_event(session: Session, event: Event, *, show_secrets: bool) -> li
                     "event": "device_removed",
                     "device": name_of(session, device),
                     "by": None if by is None else name_of(session, by),
+                }
+            ]
+        case DeviceReplaced(device=device, successor=successor, by=by):
+            return [
+                {
+                    "event": "device_replaced",
+                    "device": name_of(session, device),
+                    "successor": successor.hex(),
+                    "by": name_of(session, by),
                 }
             ]
         case RecoveryUsed():
