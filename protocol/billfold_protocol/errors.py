@@ -118,6 +118,74 @@ class NotProven(VerificationError):
     """A file that claims to prove something does not."""
 
 
+class CredentialRefused(VerificationError):
+    """A credential, or a presentation of one, must not be relied on; the kinds say why."""
+
+
+class UntrustedIssuer(CredentialRefused):
+    """No key that is trusted for this issuer belongs to the credential's signature."""
+
+
+class CredentialTampered(CredentialRefused):
+    """The issuer's signature does not match what it is said to sign."""
+
+
+class AlgorithmRefused(CredentialRefused):
+    """The token is unsigned, or names an algorithm that is not the one of the key."""
+
+
+class CredentialExpired(CredentialRefused):
+    """The credential's time is over."""
+
+
+class CredentialNotYetValid(CredentialRefused):
+    """The credential's time has not begun."""
+
+
+class WrongCredentialType(CredentialRefused):
+    """The token is a credential of another type, or none."""
+
+
+class UnreferencedDisclosure(CredentialRefused):
+    """The issuer did not sign this disclosure: no digest names it."""
+
+
+class DuplicateDisclosure(CredentialRefused):
+    """One disclosure, or one digest, occurs twice."""
+
+
+class MisplacedDisclosure(CredentialRefused):
+    """A disclosure gives a claim that is there already, or one that no claim may be."""
+
+
+class KeyBindingMissing(CredentialRefused):
+    """The presentation does not prove that who shows it holds the credential's key."""
+
+
+class WrongHolder(CredentialRefused):
+    """The presentation is signed by another key than the credential is bound to."""
+
+
+class WrongAudience(CredentialRefused):
+    """The presentation was made for another verifier."""
+
+
+class NonceReplayed(CredentialRefused):
+    """The presentation does not answer this request, or has been shown before."""
+
+
+class PresentationAltered(CredentialRefused):
+    """What is shown is not what the holder has signed."""
+
+
+class PresentationStale(CredentialRefused):
+    """The presentation was made too long ago, or in the future."""
+
+
+class StatusListRefused(CredentialRefused):
+    """A status list is not the one the credential names, is too old, or lacks its place."""
+
+
 class AccessError(BillfoldError):
     """The person or device is not entitled to this; tell the user."""
 
@@ -160,6 +228,10 @@ class UnlockFailed(AccessError):
 
 class WalletLocked(AccessError):
     """The wallet is locked; unlock it first."""
+
+
+class OutOfStock(AccessError):
+    """No unused instance of a one-time credential is left for this device."""
 
 
 class StoreError(BillfoldError):

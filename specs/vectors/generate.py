@@ -22,6 +22,7 @@ from specs.vectors import (
     cases_blobs,
     cases_changes,
     cases_codec,
+    cases_credentials,
     cases_cuts,
     cases_document,
     cases_envelope,
@@ -88,6 +89,7 @@ def build_files(folder: Path) -> dict[str, str]:
         "document.json": _file(
             "40-wallet-document", [*cases_document.build(), *cases_changes.build()]
         ),
+        "credentials.json": _file("42-credentials", cases_credentials.build()),
         "handshake.json": _file("20-handshake", cases_handshake.build()),
         "linking.json": _file("22-linking", cases_linking.build(kept)),
         "blobs.json": _file("23-blobs", cases_blobs.build()),
