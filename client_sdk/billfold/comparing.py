@@ -11,9 +11,10 @@ Spec: 21-sync.md
 """
 
 from billfold.accusing import GAP, STALE, Accuser, Later
-from billfold.beacons import beacon_message, hear, heard
+from billfold.beacons import hear, heard, own_beacon
 from billfold.evidence import (
     KeptCheckpoint,
+    current_checkpoint,
     drop_ack,
     freshness,
     keep_ack,
@@ -39,7 +40,7 @@ from billfold_protocol.feed import (
 )
 from billfold_protocol.ids import DeviceId, EntryId
 from billfold_protocol.membership import membership_hash
-from billfold_protocol.messages import Append, Compare, Remind
+from billfold_protocol.messages import Append, Compare, Remind, SendBeacon
 
 HEALING_KEY = "healing"
 """Set from the moment when a loss is told to that when the server holds everything again."""
@@ -198,16 +199,13 @@ class Comparison:
         line, replica = self._line, self._line.replica
         if not line.is_live or replica.is_removed:
             return
-        kept = read_checkpoint(replica, line.home.key)
-        is_current = kept is not None and kept.vector == replica.vector_on_server()
-        line.send(
-            beacon_message(
-                replica,
-                checkpoint=kept.raw if kept is not None and is_current else None,
-                # Of a copy of itself a device tells in its own way: by a new feed.
-                proofs=carried_proofs(replica, passing_over=replica.core.device_id),
-            )
+        beacon = own_beacon(
+            replica,
+            checkpoint=current_checkpoint(replica, line.home.key),
+            # Of a copy of itself a device tells in its own way: by a new feed.
+            proofs=carried_proofs(replica, passing_over=replica.core.device_id),
         )
+        line.send(SendBeacon(wallet_id=replica.wallet_id, beacon=beacon))
 
     def _ask(self) -> None:
         """Have the server sign what it holds now; one question is under way at a time."""

@@ -9,7 +9,7 @@ Spec: 21-sync.md
 
 from dataclasses import dataclass
 
-from billfold.beacons import heard
+from billfold.beacons import heard, own_beacon
 from billfold.replica import Replica
 from billfold_protocol import codec, limits
 from billfold_protocol.errors import Malformed, VerificationError
@@ -60,6 +60,22 @@ def heads_on_server(replica: Replica) -> Vector:
     home = replica.state.home
     kept = None if home is None else read_checkpoint(replica, home.server.key)
     return {} if kept is None else kept.vector
+
+
+def current_checkpoint(replica: Replica, key: ServerKey) -> bytes | None:
+    """Return what a server signed of exactly what the replica knows it to hold, or None."""
+    kept = read_checkpoint(replica, key)
+    is_current = kept is not None and kept.vector == replica.vector_on_server()
+    return kept.raw if kept is not None and is_current else None
+
+
+def welcome_beacon(replica: Replica, key: ServerKey) -> bytes:
+    """Return what a device that is being linked will hold its server against."""
+    return own_beacon(
+        replica,
+        checkpoint=current_checkpoint(replica, key),
+        heads_count_max=limits.WELCOME_HEADS_COUNT_MAX,
+    )
 
 
 def keep_checkpoint(replica: Replica, key: ServerKey, raw: bytes, vector: Vector) -> None:

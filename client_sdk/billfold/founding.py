@@ -12,7 +12,7 @@ from billfold_protocol import codec, limits
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import Malformed, StoreDamaged
 from billfold_protocol.feed import FEED_SALT_SIZE, Dep, feed_id
-from billfold_protocol.ids import EntryId, EpochId, EpochKey, FeedId, HolderId
+from billfold_protocol.ids import DeviceId, EntryId, EpochId, EpochKey, FeedId, HolderId
 from billfold_protocol.membership import MembershipChain
 
 FORMAT_KEY = "format"
@@ -35,6 +35,9 @@ NAMED_KEY = "named"
 SUCCESSOR_KEY = "successor"
 """New secrets of this device that another member has not confirmed yet."""
 
+HEARD_KEY = "heard:"
+"""Begins the name, which ends with a device's id, of the last beacon of that device."""
+
 HERE_KEY = "device token"
 """The hash of the token by which a device knows that it was the last to open this store."""
 
@@ -49,6 +52,9 @@ class NewReplica:
     epoch_keys: dict[EpochId, EpochKey]
     feed_salt: bytes
     """16 random bytes, by which its feed is this device's and no other's."""
+
+    heard: tuple[tuple[DeviceId, bytes], ...] = ()
+    """Beacons of other devices that it has heard before it met any server."""
 
     @property
     def feed(self) -> FeedId:
@@ -77,9 +83,10 @@ class NewReplica:
         holder: HolderId,
         chain: MembershipChain,
         epoch_keys: dict[EpochId, EpochKey],
+        heard: tuple[tuple[DeviceId, bytes], ...] = (),
     ) -> "NewReplica":
         """Return this device as a member of another wallet."""
-        return replace(self, holder=holder, chain=chain, epoch_keys=epoch_keys)
+        return replace(self, holder=holder, chain=chain, epoch_keys=epoch_keys, heard=heard)
 
     def writes(self) -> list[Write]:
         """Return the writes that make a store this replica's."""
@@ -90,6 +97,7 @@ class NewReplica:
             PutMeta(FEED_SALT_KEY, self.feed_salt),
             *(PutMember(k, raw) for k, raw in enumerate(self.chain.raws)),
             *(PutEpochKey(epoch, key) for epoch, key in self.epoch_keys.items()),
+            *(PutMeta(HEARD_KEY + device.hex(), raw) for device, raw in self.heard),
         ]
 
 

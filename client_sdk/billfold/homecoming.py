@@ -68,7 +68,7 @@ async def recover_wallet(  # noqa: PLR0913 -- one value for each thing that a pe
     )
     try:
         report = await wallet.sync()
-        wallet.recovery.hold_against(found, is_complete=report.is_complete)
+        wallet.recovery.hold_against(found, printed, is_complete=report.is_complete)
         if name is not None:
             await wallet.rename_device(wallet.status().device, name)
     except BaseException:

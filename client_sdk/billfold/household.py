@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from billfold.authoring import Author, Authored
 from billfold.beacons import last_heard_s
 from billfold.document import FieldEdit
+from billfold.evidence import welcome_beacon
 from billfold.exposure import ReadableRecord, readable_records
 from billfold.model import DEVICE
 from billfold.other_history import OtherHistory, agree_to_merge, read_other_history
@@ -25,7 +26,6 @@ from billfold_protocol.errors import (
     NotFound,
     RecoveryRefused,
 )
-from billfold_protocol.feed import vector_hash
 from billfold_protocol.ids import DeviceId, FeedId
 from billfold_protocol.linking import Hello, LinkResponder, Welcome
 from billfold_protocol.membership import (
@@ -303,7 +303,7 @@ class Household:
             server_key=server.key,
             k=state.k,
             hash=state.hash,
-            vector_hash=vector_hash(replica.vector),
+            beacon=welcome_beacon(replica, server.key),
         )
 
     def _record_of(self, device: DeviceId) -> str:

@@ -53,7 +53,10 @@ async def link_store(
         await transport.close()
         raise
     replica = fresh.joined(
-        holder=joined.welcome.holder, chain=joined.chain, epoch_keys=joined.epoch_keys
+        holder=joined.welcome.holder,
+        chain=joined.chain,
+        epoch_keys=joined.epoch_keys,
+        heard=((joined.sponsor, joined.welcome.beacon),),
     )
     where = Server(address=joined.welcome.address)
     try:

@@ -26,7 +26,8 @@ from billfold_protocol.errors import (
     RemoteProtocolError,
     TransportError,
 )
-from billfold_protocol.ids import ChainHead, EpochId, EpochKey
+from billfold_protocol.feed import Beacon
+from billfold_protocol.ids import ChainHead, DeviceId, EpochId, EpochKey
 from billfold_protocol.key_hierarchy import open_back_links, open_wrap
 from billfold_protocol.linking import (
     CODE_WORDS_COUNT,
@@ -52,6 +53,9 @@ class Joined:
     """What a new device holds after it was linked."""
 
     welcome: Welcome
+    sponsor: DeviceId
+    """The device that linked this one; its beacon in the welcome has been verified."""
+
     chain: MembershipChain
     epoch_keys: dict[EpochId, EpochKey]
 
@@ -179,6 +183,8 @@ class Newcomer:
         is_ours = chain.wallet_id == welcome.wallet_id and len(chain) > welcome.k
         if not is_ours or chain.state_at(welcome.k).hash != welcome.hash:
             raise ChainRollback("the server shows another wallet than the linking device did")
+        sponsor = chain.state_at(welcome.k).sponsors[self._secrets.device_id]
+        _check_beacon(welcome, chain, sponsor)
         keys: dict[EpochId, EpochKey] = {}
         for k, wrapped in wraps:
             epoch, key = open_wrap(
@@ -187,7 +193,7 @@ class Newcomer:
             keys[epoch] = key
         # A member's bad back-link costs old keys only; the replica warns of it once it is open.
         found = open_back_links(chain, keys).keys
-        return Joined(welcome=welcome, chain=chain, epoch_keys=found)
+        return Joined(welcome=welcome, sponsor=sponsor, chain=chain, epoch_keys=found)
 
 
 class Sponsor:
@@ -286,6 +292,22 @@ class Sponsor:
 
 FETCH_TIMEOUT_S = 60
 NAMEPLATE_DIGITS_MAX = 10
+
+
+def _check_beacon(welcome: Welcome, chain: MembershipChain, sponsor: DeviceId) -> None:
+    """Check that the sponsor has signed what the server is held against.
+
+    Raises:
+        PairingFailed: it has not.
+    """
+    keys = chain.keys_of(sponsor)
+    assert keys is not None, "who adds a device is in the chain"
+    try:
+        beacon = Beacon.verify(welcome.beacon, keys.signing, welcome.wallet_id)
+    except BillfoldError as error:
+        raise PairingFailed("the linking device does not say what it holds") from error
+    if beacon.device != sponsor:
+        raise PairingFailed("the linking device does not say what it holds")
 
 
 async def _called(result: object) -> bool:

@@ -45,6 +45,7 @@ from billfold_protocol.errors import (
 from billfold_protocol.feed import Dep, Entry, FeedGraph, Reason, vector_hash
 from billfold_protocol.ids import (
     ChainHead,
+    DeviceId,
     EpochId,
     EpochKey,
     HolderId,
@@ -86,6 +87,9 @@ SESSION_SIZE = 16
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
     """What a device holds after the recovery member has linked it."""
+
+    recovery: DeviceId
+    """The recovery member that linked this device."""
 
     holder: HolderId
     chain: MembershipChain
@@ -183,6 +187,7 @@ class _Visit:
         self._open_keys(chain, pin)
         await self._link(chain)
         return Recovered(
+            recovery=self._keys.device_id,
             holder=self._member(chain).holder,
             chain=chain,
             epoch_keys=open_back_links(chain, self._epoch_keys).keys,

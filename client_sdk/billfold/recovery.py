@@ -22,7 +22,9 @@ from billfold.recovery_records import (
     SEEN_KEY,
     encode_pending,
     encode_seen,
+    kit_edit,
     missing_heads,
+    missing_since_kit,
     pending_link,
     record_edits,
     recovery_members,
@@ -157,6 +159,7 @@ class Recovery:
         Raises:
             RecoveryRefused: these are not the recovery words of this wallet.
             LocalProtocolError: the wallet has no recovery words that count.
+            NotAuthorised: this device may not write.
             TransportError: the server was not reached in time.
         """
         seed = None if words is None else seed_of(words)
@@ -170,6 +173,9 @@ class Recovery:
         try:
             async with asyncio.timeout(deadline_s):
                 pin = await self._synchronizer.leave_pin(device)
+                await self._synchronizer.edit([kit_edit(self._replica, pin, device)])
+                # What the printed hash stands for must be on the server before it is printed.
+                await self._synchronizer.wait_synced()
         except TimeoutError as error:
             raise TransportError(
                 "the server was not reached; a kit says how far the wallet has come there"
@@ -217,16 +223,19 @@ class Recovery:
         await self._synchronizer.propose(lambda author: author.revoke(target, consent))
         return True
 
-    def hold_against(self, found: Recovered, *, is_complete: bool) -> None:
+    def hold_against(self, found: Recovered, kit: RecoveryKit | None, *, is_complete: bool) -> None:
         """Warn if what came is older than what the recovery key's pin or kit knew.
 
         Args:
             found: what was recovered.
+            kit: the kit by which it was, if there was one.
             is_complete: whether all that the server has is here.
         """
         self.doubt = found.doubt
         if self.doubt is None and is_complete:
-            self.doubt = missing_heads(self._replica, found.pin)
+            self.doubt = missing_heads(self._replica, found.pin) or missing_since_kit(
+                self._replica, kit, found.recovery
+            )
         if self.doubt is not None:
             self._synchronizer.tell(Warned(self.doubt))
 

@@ -7,9 +7,11 @@ device keeps a recovery member that was confirmed and is not in the chain yet.
 Spec: 24-recovery.md
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from billfold.document import FieldEdit
+from billfold.document.limits import VALUE_SIZE_MAX
 from billfold.editing import natural_key_text
 from billfold.events import RecoveryUsed
 from billfold.membership_news import use_of
@@ -17,9 +19,11 @@ from billfold.replica import Replica
 from billfold_protocol import codec
 from billfold_protocol.crypto.signing import SIGNATURE_SIZE
 from billfold_protocol.errors import Malformed, ServerRollback, StoreDamaged
+from billfold_protocol.feed import Vector, lost_heads, parse_vector, vector_hash
+from billfold_protocol.feed.vector import encode_vector
 from billfold_protocol.ids import DeviceId, HolderId, SigningPublicKey, WrappingPublicKey
 from billfold_protocol.membership import DeviceKeys, Kind, Link, Member, Role
-from billfold_protocol.recovery import RecoveryKeys, RecoveryPin
+from billfold_protocol.recovery import RecoveryKeys, RecoveryKit, RecoveryPin
 
 RECOVERY_TYPE = "recovery"
 PENDING_KEY = "recovery pending"
@@ -124,18 +128,56 @@ def missing_heads(replica: Replica, pin: RecoveryPin | None) -> ServerRollback |
     """Return that the server lacks what it had when the pin was left, or None if it has all."""
     if pin is None:
         return None
-    here = replica.vector
-    lacking = [
-        feed
-        for feed, (seq, id_) in pin.vector.items()
-        if feed not in here
-        or here[feed][0] < seq
-        or (here[feed][0] == seq and here[feed][1] != id_)
-    ]
-    if not lacking:
+    return _missing(replica, pin.vector)
+
+
+def kit_edit(replica: Replica, pin: RecoveryPin, device: DeviceId) -> FieldEdit:
+    """Return the edit that keeps in the wallet what a kit of this pin is held against.
+
+    Args:
+        replica: the wallet.
+        pin: what the kit is made of.
+        device: the recovery member.
+    """
+    name = _kit_field(vector_hash(pin.vector))
+    return FieldEdit(record_of(replica, device), name, codec.encode(encode_vector(pin.vector)))
+
+
+def missing_since_kit(
+    replica: Replica, kit: RecoveryKit | None, device: DeviceId
+) -> ServerRollback | None:
+    """Return that the server lacks what it had when a kit was made, or None if it has all.
+
+    The kit has the hash of the heads of that moment, and the wallet keeps the heads in an entry
+    that the server took before the kit was printed: if they are not there, they are missing too.
+    """
+    if kit is None:
+        return None
+    found = replica.document.field(record_of(replica, device), _kit_field(kit.vector_hash))
+    value = None if found is None else found.value
+    vector: Vector | None = None
+    if isinstance(value, bytes):
+        with suppress(Malformed):
+            vector = parse_vector(codec.decode(value, size_max=VALUE_SIZE_MAX))
+    if vector is None or vector_hash(vector) != kit.vector_hash:
+        return ServerRollback(
+            "the server does not have what it held when the kit was printed; another device may"
+        )
+    return _missing(replica, vector)
+
+
+def _kit_field(hash_: bytes) -> str:
+    return f"kit {hash_.hex()}"
+
+
+def _missing(replica: Replica, vector: Vector) -> ServerRollback | None:
+    graph = replica.core.graph
+    # A forked feed is named by all its ends; that is no loss.
+    lost = [dep for dep in lost_heads(vector, replica.vector) if not graph.is_forked(dep.feed)]
+    if not lost:
         return None
     return ServerRollback(
-        f"the server has lost newer edits of {len(lacking)} devices; another device may have them"
+        f"the server has lost newer edits of {len(lost)} devices; another device may have them"
     )
 
 

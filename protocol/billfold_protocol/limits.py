@@ -131,6 +131,9 @@ RENDEZVOUS_FRAME_SIZE_MAX = 16 * 1024
 RENDEZVOUS_FRAMES_COUNT_MAX = 16
 """Messages that one side of a rendezvous may send."""
 
+WELCOME_HEADS_COUNT_MAX = 224
+"""Heads in the beacon that a new device is welcomed with."""
+
 LINKING_LIFETIME_S = 300
 """A linking code is spent after this time."""
 
@@ -162,6 +165,10 @@ assert BATCH_SIZE_MAX <= PUSH_CREDIT_SIZE
 # A head in a beacon, as in a cut, has 62 bytes.
 assert FEEDS_COUNT_MAX * 62 + CARRIED_PROOFS_COUNT_MAX * (CARRIED_PROOF_SIZE_MAX + 3) + 1024 <= (
     BEACON_SIZE_MAX
+)
+# A welcome is one frame: a beacon without proofs, an address, and what wraps and seals them.
+assert WELCOME_HEADS_COUNT_MAX * 62 + 768 + ADDRESS_SIZE_MAX + 128 + 1280 <= (
+    RENDEZVOUS_FRAME_SIZE_MAX
 )
 # The largest `revoke`: a cut of every feed, and a wrap hash of 34 bytes for every member.
 assert FEEDS_COUNT_MAX * 62 + MEMBERS_COUNT_MAX * 34 + 512 <= MEMBERSHIP_ENTRY_SIZE_MAX

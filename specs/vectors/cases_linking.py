@@ -13,12 +13,23 @@ from typing import Final
 from billfold_protocol import codec
 from billfold_protocol.crypto import derivation, hashing, sealing
 from billfold_protocol.crypto.domains import Domain
+from billfold_protocol.feed import Beacon
+from billfold_protocol.ids import ChainHead, EntryId, FeedId, WalletId
 from billfold_protocol.linking import CodeExchange, LinkingCode, LinkInitiator, fingerprint
 from billfold_protocol.linking.channel import Channel, Side
 from billfold_protocol.linking.handshake import keys_hash
 from billfold_protocol.membership import Kind
 from specs.vectors.notation import describe
-from specs.vectors.wallets import Device, KeptWraps, Stream, Vector, flip, make_device, secret
+from specs.vectors.wallets import (
+    START_S,
+    Device,
+    KeptWraps,
+    Stream,
+    Vector,
+    flip,
+    make_device,
+    secret,
+)
 
 _PHONE: Final = make_device("phone", "ada")
 _LAPTOP: Final = make_device("laptop", "ada")
@@ -46,7 +57,14 @@ _WELCOME: Final[list[object]] = [
     _SERVER_KEY,
     7,
     secret("linking chain hash"),
-    secret("linking vector hash"),
+    Beacon(
+        wallet_id=WalletId(secret("linking wallet")),
+        device=_LAPTOP.id,
+        k=7,
+        head=ChainHead(secret("linking chain head", 16)),
+        vector={FeedId(secret("linking feed", 16)): (3, EntryId(secret("linking entry")))},
+        time_s=START_S,
+    ).sign(_LAPTOP.signing),
 ]
 
 

@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from billfold.beacons import HEARD_KEY, last_heard_s
+from billfold.beacons import last_heard_s
+from billfold.founding import HEARD_KEY
 from billfold_protocol.feed import Beacon, Checkpoint
 from billfold_protocol.ids import EntryId, FeedId, InstanceId
 from billfold_protocol.messages import CaughtUp, Challenge, Entries, HeardBeacon, Subscribed

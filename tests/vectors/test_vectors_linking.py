@@ -112,7 +112,7 @@ class Pair:
 
 
 def welcome_of_vector() -> Welcome:
-    address, server_key, k, hash_, vector_hash = read(RUN["welcome"])
+    address, server_key, k, hash_, beacon = read(RUN["welcome"])
     wallet_id, _, holder, _, _, _ = read(RUN["proposal"])
     return Welcome(
         wallet_id=WalletId(wallet_id),
@@ -121,7 +121,7 @@ def welcome_of_vector() -> Welcome:
         server_key=ServerKey(server_key),
         k=k,
         hash=MembershipHash(hash_),
-        vector_hash=vector_hash,
+        beacon=beacon,
     )
 
 

@@ -6,7 +6,7 @@ The new device is the *initiator*. The secret comes from its QR code or from typ
         hello: keys, name, kind     ──────────►    the person confirms name, kind, fingerprint
         acceptance: a signature     ◄──────────    proposal: wallet, sponsor, holder, role, session
                                     ──────────►    appends the `link` entry
-        opens the welcome           ◄──────────    welcome: server, its key, k, M, vector hash
+        opens the welcome           ◄──────────    welcome: server, its key, k, M, a beacon
 
 Each message is bound to all that went before; whatever does not fit ends the attempt for good.
 
@@ -72,7 +72,8 @@ class Welcome:
     hash: MembershipHash
     """Hash of the membership entry at index `k`, the one that lists the new device."""
 
-    vector_hash: bytes
+    beacon: bytes
+    """Signed by the linking device: what it holds, so that no server can show less of it."""
 
 
 def keys_hash(keys: DeviceKeys) -> bytes:
@@ -156,7 +157,7 @@ class LinkInitiator:
             plaintext = self._unwrapping_key.unwrap(
                 codec.as_bytes(wrapped), Domain.LINKING_WRAP, transcript
             )
-            address, server_key, k, hash_, vector_hash = codec.as_array(
+            address, server_key, k, hash_, beacon = codec.as_array(
                 codec.decode(plaintext, size_max=limits.RENDEZVOUS_FRAME_SIZE_MAX), 5
             )
             return Welcome(
@@ -166,7 +167,7 @@ class LinkInitiator:
                 server_key=ServerKey(codec.as_bytes(server_key, 32)),
                 k=codec.as_integer(k, maximum=limits.CHAIN_LENGTH_MAX),
                 hash=MembershipHash(codec.as_bytes(hash_, 32)),
-                vector_hash=codec.as_bytes(vector_hash, 32),
+                beacon=codec.as_bytes(beacon, size_max=limits.RENDEZVOUS_FRAME_SIZE_MAX),
             )
         except BillfoldError as error:
             raise failed() from error
@@ -261,7 +262,7 @@ class LinkResponder:
         """
         assert self._proposal is not None
         plaintext = codec.encode(
-            [welcome.address, welcome.server_key, welcome.k, welcome.hash, welcome.vector_hash]
+            [welcome.address, welcome.server_key, welcome.k, welcome.hash, welcome.beacon]
         )
         wrapped = wrapping.wrap(
             plaintext,

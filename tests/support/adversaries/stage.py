@@ -16,11 +16,12 @@ from billfold.authoring import Author, Authored
 from billfold.device import DeviceSecrets
 from billfold.document import FieldEdit, record_id
 from billfold.events import Event
+from billfold.evidence import welcome_beacon
 from billfold.founding import NewReplica
 from billfold_protocol import codec
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.errors import BillfoldError
-from billfold_protocol.ids import EpochId, EpochKey, WalletId
+from billfold_protocol.ids import EpochId, EpochKey, ServerKey, WalletId
 from billfold_protocol.key_hierarchy import open_back_links, open_wrap
 from billfold_protocol.membership import (
     Kind,
@@ -161,8 +162,13 @@ class Stage:
             chain=chain,
             epoch_keys=open_back_links(chain, keys).keys,
             feed_salt=self._bytes(16),
+            heard=((sponsor.device_id, self.welcome(sponsor)),),
         )
         return self.join(name, founded)
+
+    def welcome(self, sponsor: HonestDevice) -> bytes:
+        """Return what a device that is being linked is told of what its sponsor holds."""
+        return welcome_beacon(sponsor.replica, ServerKey(self.server.key.public_key))
 
     def terms(
         self,
