@@ -12,7 +12,7 @@ WORKERS ?= 3
 LISTEN ?= 127.0.0.1:8080
 STORE ?= sqlite:build/server.db
 
-.PHONY: demo test check lint types imports vectors bench simulate crash blobs fuzz attacks mutants format serve clean
+.PHONY: demo test check lint types imports vectors bench simulate crash blobs rollbacks fuzz attacks mutants format serve clean
 
 demo: $(READY)
 	$(BIN)/python -m tests.demo
@@ -47,6 +47,9 @@ crash: $(READY)
 
 blobs: $(READY)
 	BILLFOLD_BLOB_SIZE=$(or $(SIZE),100) BILLFOLD_BLOB_CUTS=$(or $(CUTS),20) $(BIN)/python -m pytest -q -s tests/integration/test_blob_campaign.py
+
+rollbacks: $(READY)
+	BILLFOLD_LOST_ENTRIES=$(or $(ENTRIES),1000) $(BIN)/python -m pytest -q tests/integration/test_server_lost_history.py
 
 fuzz: $(READY)
 	BILLFOLD_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest -q tests/properties

@@ -10,6 +10,8 @@ have said that they saw. Only agreement and what cannot be cured end this.
 Spec: 21-sync.md
 """
 
+from collections.abc import Callable
+
 from billfold.accusing import GAP, STALE, Accuser, Later
 from billfold.beacons import hear, heard, own_beacon
 from billfold.evidence import (
@@ -42,6 +44,9 @@ from billfold_protocol.ids import DeviceId, EntryId
 from billfold_protocol.membership import membership_hash
 from billfold_protocol.messages import Append, Compare, Remind, SendBeacon
 
+GiveBack = Callable[[Vector, Callable[[], None]], bool]
+"""Gives a server with these heads the snapshot that it has lost; False if it has lost none."""
+
 HEALING_KEY = "healing"
 """Set from the moment when a loss is told to that when the server holds everything again."""
 
@@ -58,8 +63,9 @@ ASKS_COUNT_MAX = 64
 class Comparison:
     """What one connection shows of the server's state."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, give_back: GiveBack) -> None:
         self._line = line
+        self._give_back = give_back
         self._accuser = Accuser(line)
         self._later: Later | None = None
         self._is_asking = False
@@ -225,6 +231,8 @@ class Comparison:
         self._judge(later)
         keep_checkpoint(replica, line.home.key, later.raw, theirs)
         drop_ack(replica, line.home.key)
+        if self._give_back(theirs, self._ask):
+            return
         lost = lacking(replica, theirs)
         if lost and lost != self._lost:
             # What did not get on by being offered once does not by being offered again.
@@ -301,7 +309,11 @@ class Comparison:
         is_held = kept is not None or ack is not None
         if is_held and replica.meta(HEALING_KEY) is None:
             feeds = [dep.feed for dep in lost]
-            if ack is not None and ack.entry.feed in feeds:
+            # What a snapshot covers is not here any more as an entry that would prove it.
+            is_here = ack is not None and ack.entry.seq >= replica.core.graph.first_held(
+                ack.entry.feed
+            )
+            if ack is not None and is_here and ack.entry.feed in feeds:
                 raw = next(replica.core.stored_entries(ack.entry.feed, ack.entry.seq))
                 is_false = len(feeds) == 1 and later.checkpoint.n >= ack.ack.n
                 self._accuser.unkept_ack(ack, raw, later, is_false=is_false)

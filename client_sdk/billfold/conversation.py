@@ -100,7 +100,7 @@ class Conversation:
         self._snapshots = SnapshotExchange(self._line)
         self._entrance = Entrance(self._line, self._snapshots.wish)
         self._pushing = Pushing(self._line)
-        self._comparison = Comparison(self._line)
+        self._comparison = Comparison(self._line, self._snapshots.give_back)
         self._branching = Branching(self._line)
         self._done_count = self._total_count = 0
         self._has_caught_up = False
@@ -125,7 +125,8 @@ class Conversation:
         may be a removal, and nothing more is sealed for who was removed.
         """
         is_apart = self._branching.is_apart or self._line.replica.core.graph.is_behind
-        return None if is_apart or self._is_succeeded else self._pushing.room
+        is_waiting = is_apart or self._is_succeeded or self._snapshots.is_giving
+        return None if is_waiting else self._pushing.room
 
     @property
     def _is_succeeded(self) -> bool:

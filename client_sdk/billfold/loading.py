@@ -6,7 +6,7 @@ Spec: 40-wallet-document.md
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from billfold.bases import BASE_KEY, base_heads, read_base
+from billfold.bases import Base, base_heads, read_base
 from billfold.core import Core, EntryReader, parse_set_aside, read_entry, verified_entry
 from billfold.device import DeviceSecrets
 from billfold.document import Document, MergeKinds, change_actor
@@ -71,7 +71,7 @@ def load_core(
     graph = FeedGraph(chain, EntryReader(store, journal, wallet_id))
     quarantined = store.read_quarantined()
     set_aside = [item for stored in quarantined if (item := parse_set_aside(stored))]
-    member = chain.state.members.get(secrets.device_id)
+    member, base = chain.state.members.get(secrets.device_id), read_base(state.meta, wallet_id)
     is_reader = member is not None and (not member.may_write or chain.state.is_closed)
     # What a device made before it lost the right to write is kept, but is not in the wallet.
     # What it made in another feed is expressed again in this one.
@@ -97,19 +97,21 @@ def load_core(
             merge_kinds=merge_kinds,
         ),
         quarantined={item.hash for item in quarantined if parse_set_aside(item) is None},
-        base=read_base(state.meta.get(BASE_KEY), wallet_id)[0],
+        base=None if base is None else base.snapshot,
         now_ms=now_ms,
         random=random,
         names=NamedValues(state.meta, journal),
     )
-    return _restore_graph(core, state, is_elsewhere=is_elsewhere)
+    return _restore_graph(core, state, base, is_elsewhere=is_elsewhere)
 
 
-def _restore_graph(core: Core, state: WalletState, *, is_elsewhere: bool) -> Loaded:
+def _restore_graph(
+    core: Core, state: WalletState, stood_on: Base | None, *, is_elsewhere: bool
+) -> Loaded:
     """Give the feed graph the entries as they stood."""
     unopened: list[Verified[Entry]] = []
-    base = {} if core.base is None else base_heads(core.base)
-    covered = read_base(state.meta.get(BASE_KEY), core.wallet_id)[1]
+    base = {} if stood_on is None else base_heads(stood_on.snapshot)
+    covered = () if stood_on is None else stood_on.openings
     if (successor := state.meta.get(SUCCESSOR_KEY)) is not None:
         core.successor = DeviceSecrets.decode(successor)
     core.succession.adopt(covered)

@@ -71,7 +71,8 @@ class Pushing:
             replica.refused_as_fork(rejection.ids)
         if not replica.resend(rejection.ids):
             # It was about what this device had offered; its own edits go on.
-            self._warn(reason)
+            if reason is not Reason.PRUNED:
+                self._warn(reason)
             return
         if reason in RESENT and self._resent_count < RESENDS_COUNT_MAX:
             self._resent_count += 1

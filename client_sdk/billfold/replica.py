@@ -93,7 +93,7 @@ class Replica:
             merge_kinds,
             is_elsewhere=loaded.is_elsewhere,
         )
-        self.snapshots = Keeper(self.core, self._inbox, self._outbox, merge_kinds)
+        self.snapshots = Keeper(self.core, self._inbox, self._outbox, merge_kinds, state.meta)
 
     @property
     def wallet_id(self) -> WalletId:

@@ -10,6 +10,7 @@ Spec: 15-feeds.md
 from collections.abc import Callable
 from typing import Protocol
 
+from billfold.bases import read_base
 from billfold.device import DeviceSecrets
 from billfold.founding import (
     COPIED_KEY,
@@ -22,10 +23,12 @@ from billfold.founding import (
     encode_previous,
     new_feed,
 )
-from billfold.store import DeleteMeta, PutMeta, WalletStore, Write
+from billfold.store import DeleteMeta, PutMeta, WalletState, WalletStore, Write
 from billfold_protocol.envelope import RandomBytes
 from billfold_protocol.errors import StoreDamaged
 from billfold_protocol.feed import FEED_SALT_SIZE, Dep, feed_id
+from billfold_protocol.ids import FeedId
+from billfold_protocol.membership import MembershipChain
 
 
 class DeviceTokenStore(Protocol):
@@ -67,13 +70,14 @@ def check_token(store: WalletStore, token: DeviceTokenStore, random: RandomBytes
     Raises:
         StoreError: the store or the token cannot be read or written.
     """
-    meta = store.load().meta
+    state = store.load()
+    meta = state.meta
     current = meta.get(HERE_KEY)
     is_restored = current is not None and not token.matches(current)
     renewed = token.renew(random, current_hash=None if is_restored else current)
     writes: list[Write] = [PutMeta(HERE_KEY, renewed)]
     if is_restored:
-        writes += _new_feed(store, meta, random)
+        writes += _new_feed(store, state, random)
     store.commit(writes)
     token.settle()
     return is_restored
@@ -111,7 +115,8 @@ def leave_feed(salt: bytes, previous: Dep | None) -> list[Write]:
     ]
 
 
-def _new_feed(store: WalletStore, meta: dict[str, bytes], random: RandomBytes) -> list[Write]:
+def _new_feed(store: WalletStore, state: WalletState, random: RandomBytes) -> list[Write]:
+    meta = state.meta
     try:
         device = DeviceSecrets.decode(meta[DEVICE_KEY]).device_id
         old_feed = feed_id(device, meta[FEED_SALT_KEY])
@@ -119,8 +124,15 @@ def _new_feed(store: WalletStore, meta: dict[str, bytes], random: RandomBytes) -
         raise StoreDamaged("the wallet's file lacks this device's own data") from error
     rows = [row for row in store.entry_index() if row.feed == old_feed]
     writes = [PutMeta(RESTORED_KEY, b"\x01"), PutMeta(FEED_SALT_KEY, random(FEED_SALT_SIZE))]
-    if rows:
-        last = rows[-1]
-        head = encode_previous(Dep(last.feed, last.seq, last.entry_id))
-        writes.append(PutMeta(PREVIOUS_FEED_KEY, head))
+    last = Dep(rows[-1].feed, rows[-1].seq, rows[-1].entry_id) if rows else None
+    last = last or _covered_head(state, old_feed)
+    if last is not None:
+        writes.append(PutMeta(PREVIOUS_FEED_KEY, encode_previous(last)))
     return [*writes, DeleteMeta(NAMED_KEY), DeleteMeta(COPIED_KEY)]
+
+
+def _covered_head(state: WalletState, feed: FeedId) -> Dep | None:
+    """Return the newest entry of a feed that a snapshot covers, of which nothing else is held."""
+    base = read_base(state.meta, MembershipChain.load(state.members).wallet_id)
+    covered = None if base is None else base.snapshot.covered.get(feed)
+    return None if covered is None else Dep(feed, covered.seq, covered.id)

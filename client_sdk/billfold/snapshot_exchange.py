@@ -3,12 +3,15 @@
 Spec: 16-snapshots.md
 """
 
+from collections.abc import Callable
+
 from billfold.events import SnapshotProgress
+from billfold.findings import Finding, note
 from billfold.line import Line
 from billfold.snapshots import Keeper, KnownSnapshot
 from billfold_protocol import limits
 from billfold_protocol.errors import BillfoldError, SnapshotMismatch
-from billfold_protocol.feed import Rejection
+from billfold_protocol.feed import Rejection, Vector
 from billfold_protocol.ids import SnapshotId, short
 from billfold_protocol.messages import (
     Compare,
@@ -34,6 +37,16 @@ class SnapshotExchange:
         self._received: dict[SnapshotId, bytearray] = {}
         self._judging: SnapshotId | None = None
         self._has_caught_up = self._has_declined = False
+        self._told: set[SnapshotId] = set()
+        """The snapshots that the server says it holds, on this connection."""
+
+        self._given: Callable[[], None] | None = None
+        """What follows when a snapshot has been given back."""
+
+    @property
+    def is_giving(self) -> bool:
+        """Whether a snapshot is given back, on which what is pushed would build."""
+        return self._given is not None
 
     @property
     def _keeper(self) -> Keeper:
@@ -43,7 +56,7 @@ class SnapshotExchange:
         """Return the wish for a snapshot of a device that holds nothing yet."""
         if self._line.replica.vector:
             return None
-        declined = sorted(self._keeper.declined)[: limits.SNAPSHOTS_DECLINED_COUNT_MAX]
+        declined = sorted(self._keeper.judging.declined)[: limits.SNAPSHOTS_DECLINED_COUNT_MAX]
         return Wish(declined=tuple(declined))
 
     def receive(self, message: FromServer) -> None:
@@ -57,6 +70,7 @@ class SnapshotExchange:
                 self._wanted(snapshot, offset)
             case Judged():
                 self._heard_verdict(message)
+        self._tell_found()
 
     def send(self, message: OfferSnapshot | Judge | WantSnapshot) -> None:
         """Say what the replica has noted, unless the server has ended the subscription."""
@@ -68,7 +82,7 @@ class SnapshotExchange:
         if not self._has_caught_up:
             # What an earlier connection was told may not have arrived.
             self._has_caught_up = True
-            self._keeper.judged.clear()
+            self._keeper.connected(self._told)
             again = self._keeper.offer_again()
             if again is not None:
                 self._line.send(again)
@@ -78,17 +92,44 @@ class SnapshotExchange:
         """Ask for a snapshot that this device should judge, one at a time."""
         if not self._line.is_live or self._judging is not None:
             return
-        known = self._keeper.next_to_judge()
+        judging = self._keeper.judging
+        known = judging.next_to_judge() or judging.next_to_keep()
+        self._tell_found()
         if known is not None:
             self._judging = known.snapshot.id
-            message = WantSnapshot(
-                wallet_id=self._line.replica.wallet_id, snapshot=known.snapshot.id, wish=Wish()
-            )
-            self._line.send(message)
+            self._want(known.snapshot.id)
 
     def refused(self, rejection: Rejection) -> bool:
         """Take note of a refusal; False if it is not about a snapshot."""
+        foundation = self._keeper.foundation
+        for id_ in rejection.ids:
+            if foundation.is_given(SnapshotId(bytes(id_))):
+                foundation.refused()
+                self._has_given()
+                return True
         return any(self._keeper.refused(SnapshotId(bytes(id_))) for id_ in rejection.ids)
+
+    def give_back(self, theirs: Vector, then: Callable[[], None]) -> bool:
+        """Give a server with this vector the snapshot that it has lost; False if it has not.
+
+        Args:
+            theirs: the heads that the server holds.
+            then: is called when the server has the snapshot, or does not take it.
+
+        Raises:
+            StoreDamaged: stored bytes fail their checks.
+        """
+        offer = None if self.is_giving else self._keeper.foundation.offer(theirs)
+        if offer is None:
+            return self.is_giving
+        self._given = then
+        self._line.send(offer)
+        return True
+
+    def _has_given(self) -> None:
+        then, self._given = self._given, None
+        if then is not None:
+            then()
 
     def _held(self, message: SnapshotHeld) -> None:
         chain = self._line.replica.core.chain
@@ -100,8 +141,17 @@ class SnapshotExchange:
             return
         for raw in message.endorsements:
             self._add_endorsement(known, raw)
+        self._told.add(known.snapshot.id)
         self._keeper.learn(known)
+        is_lacking = message.is_resting and self._keeper.is_needed(known.snapshot)
+        if is_lacking and self._line.is_live and self._keeper.is_acceptable(known):
+            # Another device has given it back to a server that had lost it, and that is live here.
+            self._want(known.snapshot.id)
         self.look()
+
+    def _want(self, snapshot: SnapshotId) -> None:
+        wallet_id = self._line.replica.wallet_id
+        self._line.send(WantSnapshot(wallet_id=wallet_id, snapshot=snapshot, wish=Wish()))
 
     def _add_endorsement(self, known: KnownSnapshot, raw: bytes) -> None:
         try:
@@ -132,14 +182,14 @@ class SnapshotExchange:
         ciphertext = bytes(self._received.pop(id_))
         if id_ == self._judging:
             self._judging = None
-            self._keeper.judge(known, ciphertext)
+            self._keeper.judging.judge(known, ciphertext)
             self.look()
-        elif id_ not in self._keeper.declined and self._keeper.is_needed(known.snapshot):
+        elif id_ not in self._keeper.judging.declined and self._keeper.is_needed(known.snapshot):
             if self._keeper.is_acceptable(known):
                 self._keeper.adopt(known, ciphertext)
             else:
                 self._keeper.decline(known)
-        if id_ in self._keeper.declined:
+        if id_ in self._keeper.judging.declined:
             self._has_declined = True
         elif self._has_declined:
             # The server has left out what the declined one covers.
@@ -165,7 +215,13 @@ class SnapshotExchange:
         self._line.send(message)
 
     def _wanted(self, snapshot: SnapshotId, offset: int) -> None:
-        data = self._keeper.part(snapshot, offset)
+        foundation = self._keeper.foundation
+        if foundation.is_given(snapshot):
+            data: bytes | None = foundation.part(offset) or None
+            if data is None:
+                self._has_given()
+        else:
+            data = self._keeper.part(snapshot, offset)
         if data is not None:
             self._line.send(
                 SnapshotPart(
@@ -191,9 +247,19 @@ class SnapshotExchange:
         elif not known.is_resting:
             self._keeper.forget(verdict.snapshot)
             author = short(known.snapshot.author)
-            self._line.warn(
-                SnapshotMismatch(
-                    f"device {short(verdict.device)} found that the snapshot which device "
-                    f"{author} made is not what it says; it is not used"
-                )
+            named = SnapshotMismatch(
+                f"device {short(verdict.device)} found that the snapshot which device "
+                f"{author} made is not what it says; it is not used, and nothing is lost"
             )
+            self._keeper.judging.found.append((verdict.snapshot, named))
+
+    def _tell_found(self) -> None:
+        """Tell once of each snapshot that is not what it says, and keep that for the status."""
+        found, now_s = self._keeper.judging.found, self._line.replica.core.now_ms() // 1000
+        for snapshot, error in found:
+            finding = Finding(
+                kind="SnapshotMismatch", text=str(error), found_s=max(0, now_s), about=snapshot
+            )
+            if note(self._line.replica, finding):
+                self._line.warn(error)
+        found.clear()

@@ -89,6 +89,9 @@ SNAPSHOT_PART_SIZE = 256 * 1024
 SNAPSHOT_ASIDE_COUNT_MAX = 65_536
 """Entries and changes set aside, and changes that wait, that one snapshot may carry of each."""
 
+SNAPSHOTS_TOLD_COUNT = 8
+"""Snapshots, the newest, that a server tells a device of when it subscribes."""
+
 SNAPSHOTS_DECLINED_COUNT_MAX = 16
 """Snapshots that a client may name as those it does not want again."""
 

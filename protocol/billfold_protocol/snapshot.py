@@ -282,8 +282,16 @@ def was_endorsed(
 
 
 def was_alone(snapshot: Snapshot, chain: MembershipChain) -> bool:
-    """Whether nobody could have endorsed a snapshot when it was made: its author was alone."""
-    return not judges_of(snapshot.author, chain, chain.state_at(snapshot.k))
+    """Whether nobody could have endorsed a snapshot when it was made: its author was alone.
+
+    Then it covers feeds of devices only that the wallet had until then; an author who dates one
+    back cannot speak for those that came later.
+    """
+    state = chain.state_at(snapshot.k)
+    return not judges_of(snapshot.author, chain, state) and all(
+        covered.device in state.members or covered.device in state.removed
+        for covered in snapshot.covered.values()
+    )
 
 
 def _holder_of(device: DeviceId, chain: MembershipChain) -> HolderId | None:

@@ -40,6 +40,13 @@ from billfold_server.delivery import Delivery
 from billfold_server.hub import Peer
 from billfold_server.quotas import Quotas, RateLimiter
 from billfold_server.snapshot_desk import SnapshotDesk, nothing
+from billfold_server.snapshot_return import (
+    endorsements_of,
+    fits,
+    may_return,
+    settle,
+    stand_on,
+)
 from billfold_server.snapshots import (
     Held,
     first_beyond,
@@ -47,6 +54,7 @@ from billfold_server.snapshots import (
     nobody_can_judge,
 )
 from billfold_server.store import (
+    AppendEntries,
     DropSnapshot,
     PutEndorsement,
     PutSnapshot,
@@ -115,7 +123,7 @@ class SnapshotIntake:
             self._want_more(peer, wallet, held)
             return
         reason = (
-            self._refuse(wallet, signed)
+            self._refuse(wallet, signed, message.verdicts)
             if self._rate.take((device,), 1, now_s=self._now_s())
             else Reason.RATE
         )
@@ -131,6 +139,7 @@ class SnapshotIntake:
         added = wallet.shelf.get(snapshot.id)
         assert added is not None
         added.brought = message.verdicts
+        added.is_returned = not _holds_all_of(wallet, snapshot)
         wallet_id = wallet.wallet_id
         writes: list[Write] = [
             DropSnapshot(wallet_id=wallet_id, snapshot_id=id_)
@@ -141,7 +150,9 @@ class SnapshotIntake:
             wallet, writes, lambda: self._want_more(peer, wallet, added), peer, snapshot
         )
 
-    def _refuse(self, wallet: ActiveWallet, signed: Signed[Snapshot]) -> Reason | None:
+    def _refuse(
+        self, wallet: ActiveWallet, signed: Signed[Snapshot], verdicts: Sequence[bytes]
+    ) -> Reason | None:
         """Return why a new snapshot is not taken."""
         snapshot = signed.value
         try:
@@ -150,7 +161,8 @@ class SnapshotIntake:
             return next(reason for kind, reason in _REASONS if isinstance(error, kind))
         if wallet.size + wallet.shelf.size + snapshot.size > self._size_max:
             return Reason.QUOTA
-        if not all(wallet.holds(feed, one) for feed, one in snapshot.covered.items()):
+        is_held = _holds_all_of(wallet, snapshot)
+        if not is_held and not may_return(wallet, snapshot, verdicts):
             return Reason.NOT_NEXT
         base = wallet.shelf.base
         if base is not None and any(
@@ -187,18 +199,24 @@ class SnapshotIntake:
             return
         is_right = held.body_hash.digest() == held.snapshot.digest
         held.body_hash = None
-        if not is_right:
+        # More may have come of its feeds while its bytes came in.
+        if not is_right or (held.is_returned and not fits(wallet, held.snapshot)):
             wallet.shelf.drop([id_])
             drop = DropSnapshot(wallet_id=wallet_id, snapshot_id=id_)
             self._desk.commit(wallet, [drop], nothing)
-            self._delivery.refuse(peer, wallet, [EntryId(id_)], Reason.INVALID)
+            reason = Reason.NOT_NEXT if is_right else Reason.INVALID
+            self._delivery.refuse(peer, wallet, [EntryId(id_)], reason)
             return
         self._delivery.counters.snapshots_taken += 1
-        if nobody_can_judge(held, wallet.chain):
+        if held.is_returned:
+            writes += self._return(wallet, held)
+        elif nobody_can_judge(held, wallet.chain):
             writes += self._accept(wallet, held, self._alone_s)
 
         def done() -> None:
             held.is_durable = True
+            if held.is_returned:
+                settle(wallet, held)
             self._want_more(peer, wallet, held)
             self._desk.announce(wallet, held, peer)
             for raw in held.brought:
@@ -212,6 +230,23 @@ class SnapshotIntake:
         return [
             PutSnapshot(wallet_id=wallet_id, snapshot=held.stored()),
             *(DropSnapshot(wallet_id=wallet_id, snapshot_id=id_) for id_ in dropped),
+        ]
+
+    def _return(self, wallet: ActiveWallet, held: Held) -> list[Write]:
+        """Rest on a snapshot as before it was lost; what is held of it goes after the grace."""
+        wallet_id, id_ = wallet.wallet_id, held.snapshot.id
+        held.endorsements = endorsements_of(held.snapshot, held.brought, wallet.chain)
+        heads = stand_on(wallet, held)
+        dropped = wallet.shelf.rest_on(held)
+        held.due_s = int(self._now_s()) + self._grace_s
+        return [
+            AppendEntries(wallet_id=wallet_id, entries=(), heads=heads),
+            PutSnapshot(wallet_id=wallet_id, snapshot=held.stored()),
+            *(
+                PutEndorsement(wallet_id=wallet_id, snapshot_id=id_, device=device, raw=raw)
+                for device, raw in held.endorsements.items()
+            ),
+            *(DropSnapshot(wallet_id=wallet_id, snapshot_id=other) for other in dropped),
         ]
 
     def _judge(self, peer: Peer, message: Judge) -> None:
@@ -275,3 +310,7 @@ class SnapshotIntake:
                     wallet_id=wallet.wallet_id, snapshot=held.snapshot.id, offset=held.received
                 )
             )
+
+
+def _holds_all_of(wallet: ActiveWallet, snapshot: Snapshot) -> bool:
+    return all(wallet.holds(feed, one) for feed, one in snapshot.covered.items())

@@ -5,6 +5,7 @@ Spec: 16-snapshots.md
 
 from dataclasses import dataclass
 
+from billfold_protocol import limits
 from billfold_protocol.ids import FeedId, SnapshotId, WalletId
 from billfold_protocol.messages import WantSnapshot, Wish
 from billfold_server.delivery import Delivery
@@ -13,9 +14,6 @@ from billfold_server.snapshot_desk import SnapshotDesk, nothing, tell
 from billfold_server.snapshots import grace_begins, nobody_can_judge
 from billfold_server.store import DropSnapshot, PutSnapshot, SnapshotStanding, Write
 from billfold_server.wallet_log import ActiveWallet, Wallets
-
-HELD_COUNT_MAX = 8
-"""Snapshots, the newest, that a device is told of when it subscribes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +41,7 @@ class SnapshotService:
         A peer that wishes for a snapshot gets one, and one that lacks what is held no more must.
         """
         wallet_id = wallet.wallet_id
-        for held in wallet.shelf.durable[-HELD_COUNT_MAX:]:
+        for held in wallet.shelf.durable[-limits.SNAPSHOTS_TOLD_COUNT :]:
             peer.send(tell(wallet_id, held))
         chosen = None if wish is None else wallet.shelf.newest(wish.declined)
         if chosen is None and self._lacks_pruned(wallet, subscription):

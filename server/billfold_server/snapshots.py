@@ -49,6 +49,9 @@ class Held:
     is_durable: bool = False
     """Whether all of it is in the store."""
 
+    is_returned: bool = False
+    """Whether it is given back to a server that had lost it: it covers what is not held."""
+
     @property
     def is_whole(self) -> bool:
         """Whether all of its bytes have come."""
@@ -110,6 +113,11 @@ class Shelf:
     def size(self) -> int:
         """Bytes that all of them take."""
         return sum(held.size for held in self._held.values())
+
+    @property
+    def newest_n(self) -> int:
+        """The largest arrival number that one has; one that was given back has its own."""
+        return max((held.n for held in self._held.values()), default=0)
 
     @property
     def base(self) -> Held | None:

@@ -62,10 +62,6 @@ class ActiveWallet:
         """Load a wallet; its chain is verified again."""
         self.chain = MembershipChain.load(log.members)
         self.heads = dict(log.heads)
-        self.n = log.n
-        """Arrival number of the newest entry, staged ones included."""
-
-        self.durable_n = log.n
         self.durable_vector: dict[FeedId, tuple[int, EntryId]] = dict(self.vector)
         """The heads of all feeds that are durable."""
 
@@ -77,6 +73,9 @@ class ActiveWallet:
 
         self.shelf = Shelf(log.wallet_id, log.snapshots, log.endorsements)
         """The wallet's snapshots."""
+
+        # One that was given back to this server has taken a number that no entry has.
+        self.n = self.durable_n = max(log.n, self.shelf.newest_n)
 
         self._find = find
         self._staged_ids: dict[tuple[FeedId, int], EntryId] = {}

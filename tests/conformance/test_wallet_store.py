@@ -9,6 +9,9 @@ from billfold.store import (
     DeleteMeta,
     DropPending,
     EntryStatus,
+    ForgetEntries,
+    ForgetSnapshot,
+    KeepSnapshot,
     LocalEntry,
     MarkAcked,
     PendingEdit,
@@ -24,7 +27,7 @@ from billfold.store import (
     Write,
 )
 from billfold_protocol.errors import LocalProtocolError, StoreFull
-from billfold_protocol.ids import EpochId, FeedId
+from billfold_protocol.ids import EpochId, FeedId, SnapshotId
 from tests.support.wallet_stores import (
     FEED_A,
     FEED_B,
@@ -309,3 +312,29 @@ def test_no_value_of_a_wallet_shows_in_a_repr(store: WalletStore) -> None:
     store.commit(writes)
     shown = [*map(repr, writes), repr(store), repr(store.load()), repr(store.read_quarantined())]
     assert not [text for text in shown if "canary" in text or canary.hex() in text]
+
+
+def test_the_entries_of_a_feed_are_forgotten_up_to_a_number(
+    harness: Harness, store: WalletStore
+) -> None:
+    store.commit([PutEntry(entry(FEED_A, seq)) for seq in range(5)])
+    store.commit([PutEntry(entry(FEED_B, 0))])
+    store.commit([ForgetEntries(FEED_A, 2)])
+    opened = harness.reopen()
+    assert [(row.feed, row.seq) for row in opened.entry_index()] == sorted(
+        [(FEED_A, 3), (FEED_A, 4), (FEED_B, 0)]
+    )
+    found = opened.read_entries(FEED_A, from_seq=0, count_max=10, size_max=1 << 20)
+    assert [one.seq for one in found] == [3, 4]
+    assert [one.seq for one in opened.unacked(FEED_A)] == [3, 4]
+
+
+def test_a_snapshot_is_kept_until_it_is_forgotten(harness: Harness, store: WalletStore) -> None:
+    first, second = SnapshotId(b"1" * 32), SnapshotId(b"2" * 32)
+    store.commit([KeepSnapshot(first, b"sealed" * 70_000), KeepSnapshot(second, b"other")])
+    opened = harness.reopen()
+    assert opened.read_snapshot(first) == b"sealed" * 70_000
+    assert opened.size() > 400_000
+    opened.commit([ForgetSnapshot(first), ForgetSnapshot(first)])
+    assert opened.read_snapshot(first) is None
+    assert opened.read_snapshot(second) == b"other"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,7 @@ class Computer:
     """Runs commands on one wallet folder as processes of their own, with `--json`."""
 
     folder: Path
+    key: bytes = field(default=KEY, repr=False)
 
     def __call__(self, *arguments: str, data: bytes | None = None) -> Outcome:
         """Run a command to its end."""
@@ -127,7 +128,7 @@ class Computer:
     def line(self, *arguments: str) -> list[str]:
         """Return a command line."""
         key = self.folder.parent / "key"
-        key.write_bytes(KEY)
+        key.write_bytes(self.key)
         command, *rest = arguments
         place = ["--wallet", str(self.folder), "--key-file", str(key)]
         return [sys.executable, "-m", "billfold", command, *place, "--json", *rest]

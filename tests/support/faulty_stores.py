@@ -14,7 +14,7 @@ from billfold.store import (
 )
 from billfold.store import Write as WalletWrite
 from billfold_protocol.errors import StoreDamaged, StoreFull
-from billfold_protocol.ids import FeedId
+from billfold_protocol.ids import FeedId, SnapshotId
 from billfold_server.store import MemoryLogStore
 from billfold_server.store import Write as LogWrite
 
@@ -67,6 +67,10 @@ class FaultyWalletStore:
     def read_quarantined(self) -> list[PutQuarantined]:
         """See `WalletStore.read_quarantined`."""
         return self._store.read_quarantined()
+
+    def read_snapshot(self, snapshot: SnapshotId) -> bytes | None:
+        """See `WalletStore.read_snapshot`."""
+        return self._store.read_snapshot(snapshot)
 
     def size(self) -> int:
         """See `WalletStore.size`."""

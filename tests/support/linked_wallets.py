@@ -17,7 +17,8 @@ from billfold import KeyCallback, Wallet
 
 PATIENCE_S = 60.0
 POLL_S = 0.02
-UNLOCK = KeyCallback(lambda: bytes(range(32)))
+KEY = bytes(range(32))
+UNLOCK = KeyCallback(lambda: KEY)
 """Wallets of tests are unlocked without the cost of a passphrase."""
 
 

@@ -20,10 +20,10 @@ from tests.support.running_server import settings
 class Operator:
     """Runs a server on one port, and replaces its database."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **quotas: int) -> None:
         self._folder = folder
         self._backup = folder / "backup"
-        self._config = settings(f"sqlite:{folder / 'server.db'}")
+        self._config = settings(f"sqlite:{folder / 'server.db'}", **quotas)
         self._server = Server(self._config)
 
     async def start(self) -> str:
@@ -71,9 +71,9 @@ def _copy(path: Path, to: Path) -> None:
 
 
 @asynccontextmanager
-async def operating(folder: Path) -> AsyncIterator[tuple[Operator, str]]:
+async def operating(folder: Path, **quotas: int) -> AsyncIterator[tuple[Operator, str]]:
     folder.mkdir()
-    operator = Operator(folder)
+    operator = Operator(folder, **quotas)
     address = await operator.start()
     try:
         yield operator, address

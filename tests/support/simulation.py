@@ -322,6 +322,8 @@ class World:
             skew_s=self.random.choice((0.0, 0.0, -1e9, 1e9, 3600.0)),
         )
         hurry(device, self._units_min)
+        if self._grace_s is not None:
+            device.forget_after(self._grace_s)
         self.devices.append(device)
 
     def _remaining(self) -> list[SimulatedDevice]:

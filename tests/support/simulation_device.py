@@ -40,6 +40,11 @@ from tests.support.simulation_server import ADDRESS, Link, SimulatedServer
 Done = Callable[[BaseException | None], None]
 
 
+def set_grace(replica: Replica, grace_s: int) -> None:
+    judging = replica.snapshots.judging
+    judging.grace_s, judging.alone_s = grace_s, 2 * grace_s
+
+
 class SimulatedDevice:
     """One device of the wallet."""
 
@@ -70,6 +75,7 @@ class SimulatedDevice:
         self.is_online = True
         self.is_up = True
         self.tail_units_min = limits.SNAPSHOT_TAIL_COUNT_MIN
+        self._grace_s = limits.SNAPSHOT_GRACE_S
         self._clock, self._weather, self._server = clock, weather, server
         self._skew_s = skew_s
         self._bytes = SeededBytes(f"{name}/random")
@@ -87,6 +93,11 @@ class SimulatedDevice:
         self._backup: Backup | None = None
         self._load()
         self.dial()
+
+    def forget_after(self, grace_s: int) -> None:
+        """Let this device forget what a snapshot covers so long after it has compared it."""
+        self._grace_s = grace_s
+        set_grace(self.replica, grace_s)
 
     @property
     def token(self) -> MemoryToken:
@@ -246,6 +257,7 @@ class SimulatedDevice:
             merge_kinds=base_merge_kinds,
         )
         replica.snapshots.pace.units_min = self.tail_units_min
+        set_grace(replica, self._grace_s)
         return replica
 
     def _restart(self) -> None:

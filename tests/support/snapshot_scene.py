@@ -7,10 +7,13 @@
 Spec: 16-snapshots.md
 """
 
+from copy import deepcopy
+
 from billfold.document import FieldEdit, random_record_id
 from billfold_protocol.errors import BillfoldError
 from billfold_protocol.membership import Role
 from billfold_server.snapshots import Held
+from billfold_server.store import MemoryLogStore
 from billfold_server.wallet_log import ActiveWallet
 from tests.support.simulation import World
 from tests.support.simulation_device import SimulatedDevice
@@ -69,6 +72,12 @@ class SnapshotScene(World):
         self.server.compact()
         self.settle()
 
+    def replace_store(self, store: MemoryLogStore) -> None:
+        """Put another store in the place of the server's, as an operator restores a backup."""
+        self.server.crash()
+        self.server.store = store
+        self.settle()
+
     @property
     def complaints(self) -> list[BillfoldError]:
         """What any device has complained of."""
@@ -78,3 +87,11 @@ class SnapshotScene(World):
         """Check that all devices hold the same."""
         assert len({device.replica.state_hash() for device in self.devices}) == 1
         assert len({tuple(sorted(d.replica.vector.items())) for d in self.devices}) == 1
+
+
+def copy_of(store: MemoryLogStore) -> MemoryLogStore:
+    """Return a store that holds what another one does now, as a backup of its file has it."""
+    copy = MemoryLogStore()
+    tables = {name: value for name, value in vars(store).items() if name != "_lock"}
+    vars(copy).update(deepcopy(tables))
+    return copy

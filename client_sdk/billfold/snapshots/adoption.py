@@ -9,13 +9,13 @@ Spec: 16-snapshots.md
 
 from collections.abc import Sequence
 
-from billfold.bases import BASE_KEY, base_heads, encode_base
+from billfold.bases import base_heads
 from billfold.core import Core, describe_set_aside
 from billfold.document import MergeKinds
 from billfold.snapshots.comparison import changes_beyond
 from billfold.snapshots.content import document_of
 from billfold.snapshots.recent import RecentEntries
-from billfold.store import AppendChanges, PutMeta, PutQuarantined, ReplaceDocument
+from billfold.store import AppendChanges, PutQuarantined, ReplaceDocument
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.errors import BillfoldError, SnapshotMismatch
 from billfold_protocol.feed import Outcome
@@ -66,7 +66,6 @@ def adopt(
             for item in document.set_aside
         )
     )
-    core.write(PutMeta(BASE_KEY, encode_base(statement.raw, content.openings)))
     core.succession.adopt(content.openings)
     core.own_feeds.update(
         feed for feed, opening in content.openings if opening.device == core.device_id

@@ -6,6 +6,7 @@ with those of the last commit, which may be under way.
 Spec: 16-snapshots.md
 """
 
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from billfold.core import Core
@@ -14,33 +15,26 @@ from billfold.events import RecordsChanged, SnapshotLoaded, Warned
 from billfold.inbox import Inbox
 from billfold.outbox import Outbox
 from billfold.snapshots.adoption import adopt
-from billfold.snapshots.comparison import check_content, holds_all_of
 from billfold.snapshots.content import content_of, cover_of
+from billfold.snapshots.foundation import Foundation
+from billfold.snapshots.judging import Judging
 from billfold.snapshots.known import KnownSnapshot
 from billfold.snapshots.pace import Pace
-from billfold.snapshots.recent import RecentEntries
+from billfold.store import ForgetEntries
 from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Verified
 from billfold_protocol.errors import (
     BillfoldError,
-    CommitMismatch,
     Equivocation,
     LimitExceeded,
-    SnapshotMismatch,
     StoreError,
     UnknownEpoch,
 )
 from billfold_protocol.feed import Dep
-from billfold_protocol.ids import SnapshotId, short
-from billfold_protocol.messages import Judge, OfferSnapshot, WantSnapshot, Wish
+from billfold_protocol.ids import SnapshotId
+from billfold_protocol.messages import OfferSnapshot, WantSnapshot, Wish
 from billfold_protocol.snapshot import (
-    Judgement,
     Snapshot,
-    Verdict,
-    is_endorsed,
-    judges_of,
-    was_alone,
-    was_endorsed,
 )
 from billfold_protocol.snapshot_sealing import open_snapshot, seal_snapshot
 
@@ -48,19 +42,41 @@ from billfold_protocol.snapshot_sealing import open_snapshot, seal_snapshot
 class Keeper:
     """One replica's snapshots."""
 
-    def __init__(self, core: Core, inbox: Inbox, outbox: Outbox, merge_kinds: MergeKinds) -> None:
+    def __init__(
+        self,
+        core: Core,
+        inbox: Inbox,
+        outbox: Outbox,
+        merge_kinds: MergeKinds,
+        meta: Mapping[str, bytes],
+    ) -> None:
+        """Take up where the store left off.
+
+        Args:
+            core: what the parts of the replica share.
+            inbox: its receiving side.
+            outbox: its sending side.
+            merge_kinds: how fields merge.
+            meta: the replica's named values.
+
+        Raises:
+            StoreDamaged: a value is not what it should be.
+        """
         self._core = core
         self._inbox = inbox
         self._outbox = outbox
         self._merge_kinds = merge_kinds
         self.pace = Pace(core)
         self.known: dict[SnapshotId, KnownSnapshot] = {}
-        self.declined: set[SnapshotId] = set()
-        """Those that this device does not begin with."""
-
-        self.judged: set[SnapshotId] = set()
+        self.foundation = Foundation(core, meta)
+        self.judging = Judging(
+            core,
+            self.foundation,
+            self.known,
+            pending=self._pending_changes,
+            merge_kinds=merge_kinds,
+        )
         self._offered: tuple[Verified[Snapshot], bytes] | None = None
-        self._recent = RecentEntries(core)
 
     @property
     def offered(self) -> Verified[Snapshot] | None:
@@ -80,18 +96,22 @@ class Keeper:
         """Take note that the server holds a snapshot no more."""
         self.known.pop(snapshot_id, None)
 
+    def connected(self, told: Collection[SnapshotId]) -> None:
+        """Take note of what a server has told of that was asked again: it may have lost some."""
+        self.judging.judged.clear()
+        gone = [id_ for id_ in self.known if id_ not in told]
+        if gone and len(told) < limits.SNAPSHOTS_TOLD_COUNT:
+            for id_ in gone:
+                del self.known[id_]
+            self.pace.count_anew()
+
     def is_acceptable(self, known: KnownSnapshot) -> bool:
         """Whether this device may begin with a snapshot: somebody stands by it, or nobody could."""
-        core, snapshot = self._core, known.snapshot
-        # What is pruned on one cannot be had otherwise, though its endorser may have left.
-        is_vouched = was_endorsed if known.is_resting else is_endorsed
+        judging = self.judging
         return (
-            snapshot.id not in self.declined
-            and (
-                is_vouched(snapshot, known.endorsements.keys(), core.chain)
-                or was_alone(snapshot, core.chain)
-            )
-            and not self._is_behind(snapshot)
+            known.snapshot.id not in judging.declined
+            and judging.is_vouched(known)
+            and not judging.is_behind(known.snapshot)
         )
 
     def is_needed(self, snapshot: Snapshot) -> bool:
@@ -102,34 +122,12 @@ class Keeper:
             for feed, covered in snapshot.covered.items()
         )
 
-    def next_to_judge(self) -> KnownSnapshot | None:
-        """Return a snapshot whose bytes this device should ask for, to judge it."""
-        core = self._core
-        for known in self.known.values():
-            snapshot = known.snapshot
-            if (
-                snapshot.id in self.judged
-                or snapshot.author == core.device_id
-                or core.device_id in known.endorsements
-                or known.is_resting
-                or core.device_id not in judges_of(snapshot.author, core.chain, core.chain.state)
-                or is_endorsed(snapshot, known.endorsements.keys(), core.chain)
-                or self._is_behind(snapshot)
-                or self._is_taken_on_trust(snapshot)
-            ):
-                continue
-            try:
-                if holds_all_of(core, snapshot):
-                    return known
-            except SnapshotMismatch as error:
-                self._say(known, Judgement.OBJECTED, error)
-        return None
-
     def decline(self, known: KnownSnapshot) -> None:
         """Do not begin with a snapshot; ask for another."""
-        self.declined.add(known.snapshot.id)
+        declined_ids = self.judging.declined
+        declined_ids.add(known.snapshot.id)
         core = self._core
-        declined = tuple(sorted(self.declined))[: limits.SNAPSHOTS_DECLINED_COUNT_MAX]
+        declined = tuple(sorted(declined_ids))[: limits.SNAPSHOTS_DECLINED_COUNT_MAX]
         wish = Wish(declined=declined)
         core.journal.sends.append(WantSnapshot(wallet_id=core.wallet_id, snapshot=None, wish=wish))
 
@@ -141,6 +139,7 @@ class Keeper:
         if offset < len(ciphertext):
             return ciphertext[offset : offset + limits.SNAPSHOT_PART_SIZE]
         self._offered = None
+        self.foundation.keep(snapshot_id, ciphertext)
         self.learn(KnownSnapshot(statement))
         return None
 
@@ -165,7 +164,8 @@ class Keeper:
             StoreDamaged: this device's own entries cannot be read.
         """
         self.pace.note_commit()
-        self._recent.note()
+        self.judging.recent.note()
+        self.judging.stand_on_due()
         if not is_live or self._offered is not None or not self._may_make():
             return
         if self.pace.is_due(max(self.known.values(), key=_entries_count, default=None)):
@@ -199,10 +199,10 @@ class Keeper:
             if key is None:
                 raise UnknownEpoch("the snapshot is of an epoch whose key is not here")
             content = open_snapshot(known.statement, ciphertext, key)
-            pending = self._pending_changes
+            pending = self._pending_changes()
             outcome = adopt(
                 core,
-                self._recent,
+                self.judging.recent,
                 known.statement,
                 content,
                 pending=pending,
@@ -211,73 +211,24 @@ class Keeper:
         except StoreError:
             raise
         except BillfoldError as error:
-            self._warn(known, error)
+            self.judging.warn(known, error)
             self.decline(known)
             return
-        core.base = snapshot
+        self.foundation.keep(snapshot.id, ciphertext)
+        self.foundation.stand_on(known.statement, content.openings, known.endorsements.values())
+        core.write(
+            *(
+                ForgetEntries(feed, covered.seq)
+                for feed, covered in snapshot.covered.items()
+                if core.graph.first_held(feed) == covered.seq + 1
+            )
+        )
         covered = snapshot.covered.get(core.feed)
         if covered is not None:
             self._outbox.covered(covered.seq)
         self._inbox.settle(outcome)
         core.tell(SnapshotLoaded(entries_count=known.entries_count))
         core.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
-
-    def judge(self, known: KnownSnapshot, ciphertext: bytes) -> None:
-        """Endorse another's snapshot, or object to it."""
-        core, snapshot = self._core, known.snapshot
-        key = core.epoch_keys.get(snapshot.epoch)
-        self.judged.add(snapshot.id)
-        if key is None or core.member is None:
-            return
-        try:
-            content = open_snapshot(known.statement, ciphertext, key)
-            if not holds_all_of(core, snapshot):
-                self.judged.discard(snapshot.id)
-                return
-            check_content(
-                core,
-                self._recent,
-                snapshot,
-                content,
-                pending=self._pending_changes,
-                merge_kinds=self._merge_kinds,
-            )
-        except StoreError:
-            raise
-        except CommitMismatch as error:
-            # These are not the bytes that the author signed: it is the server's doing.
-            core.tell(Warned(error))
-        except BillfoldError as error:
-            self._say(known, Judgement.OBJECTED, error)
-        else:
-            self._say(known, Judgement.ENDORSED, None)
-
-    def _say(self, known: KnownSnapshot, judgement: Judgement, error: BillfoldError | None) -> None:
-        core = self._core
-        self.judged.add(known.snapshot.id)
-        verdict = Verdict(
-            judgement=judgement,
-            wallet_id=core.wallet_id,
-            snapshot=known.snapshot.id,
-            device=core.device_id,
-            time_s=max(0, core.now_ms() // 1000),
-        )
-        raw = verdict.sign(core.secrets.signing_key)
-        if judgement is Judgement.ENDORSED:
-            known.endorsements[core.device_id] = raw
-        core.journal.sends.append(Judge(wallet_id=core.wallet_id, judgement=judgement, verdict=raw))
-        if error is not None:
-            self.declined.add(known.snapshot.id)
-            self._warn(known, error)
-
-    def _warn(self, known: KnownSnapshot, error: BillfoldError) -> None:
-        author = short(known.snapshot.author)
-        named = SnapshotMismatch(
-            f"the snapshot that device {author} made is not used: {error}; "
-            "nothing is lost, the entries themselves are used instead"
-        )
-        named.__cause__ = error
-        self._core.tell(Warned(named))
 
     def _acknowledge(self, snapshot: Snapshot) -> None:
         """Take own entries as acknowledged that were pruned before the ack had come.
@@ -292,28 +243,11 @@ class Keeper:
             if core.graph.find(Dep(core.feed, covered.seq, covered.id)) is not None:
                 self._outbox.covered(covered.seq)
 
-    @property
     def _pending_changes(self) -> tuple[bytes, ...]:
         """The changes in the document that no entry carries yet."""
         if self._core.is_reader:
             return ()
         return tuple(pending.change for pending in self._outbox.pending)
-
-    def _is_taken_on_trust(self, snapshot: Snapshot) -> bool:
-        """Whether this device has what a snapshot covers from another snapshot only."""
-        base = self._core.base
-        return base is not None and all(
-            feed in base.covered and base.covered[feed].seq >= one.seq
-            for feed, one in snapshot.covered.items()
-        )
-
-    def _is_behind(self, snapshot: Snapshot) -> bool:
-        """Whether this replica's own base covers something that a snapshot does not."""
-        base = self._core.base
-        covered = snapshot.covered
-        return base is not None and any(
-            feed not in covered or covered[feed].seq < one.seq for feed, one in base.covered.items()
-        )
 
     def _may_make(self) -> bool:
         core, outbox = self._core, self._outbox

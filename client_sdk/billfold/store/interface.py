@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from billfold_protocol.errors import LocalProtocolError
-from billfold_protocol.ids import EntryId, EpochId, FeedId
+from billfold_protocol.ids import EntryId, EpochId, FeedId, SnapshotId
 
 
 class EntryStatus(IntEnum):
@@ -147,6 +147,14 @@ class DropEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetEntries:
+    """Forget the entries of a feed's line up to and including `seq`: a snapshot covers them."""
+
+    feed: FeedId
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class PutPending:
     """Insert an edit, or replace the one at the same position."""
 
@@ -190,13 +198,29 @@ class DropQuarantined:
     hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class KeepSnapshot:
+    """Keep a snapshot as it was sealed, to give it back to a server that loses it."""
+
+    snapshot: SnapshotId
+    ciphertext: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetSnapshot:
+    """Forget a snapshot; nothing happens if there is none."""
+
+    snapshot: SnapshotId
+
+
 ReplicaWrite = (
     PutMeta | DeleteMeta | PutMember | CutMembers | PutEpochKey | PutQuarantined | DropQuarantined
 )
-EntryWrite = PutEntry | MarkAcked | SetStatus | DropEntry
+SnapshotWrite = KeepSnapshot | ForgetSnapshot
+EntryWrite = PutEntry | MarkAcked | SetStatus | DropEntry | ForgetEntries
 DocumentWrite = PutPending | DropPending | AppendChanges | ReplaceDocument
 
-Write = ReplicaWrite | EntryWrite | DocumentWrite
+Write = ReplicaWrite | SnapshotWrite | EntryWrite | DocumentWrite
 """One step of a `commit`."""
 
 INTEGER_MAX = 2**63 - 1
@@ -216,6 +240,8 @@ def check_numbers(writes: Sequence[Write]) -> None:
             case PutEntry(entry):
                 number = entry.seq
             case MarkAcked(_, seq) | SetStatus(_, seq, _, _) | DropEntry(_, seq, _):
+                number = seq
+            case ForgetEntries(_, seq):
                 number = seq
             case PutPending(edit):
                 number = edit.position
@@ -313,6 +339,14 @@ class WalletStore(Protocol):
 
     def read_quarantined(self) -> list[PutQuarantined]:
         """Return what was set aside, with its bytes, in ascending order of hash.
+
+        Raises:
+            StoreDamaged: stored bytes fail their checks.
+        """
+        ...
+
+    def read_snapshot(self, snapshot: SnapshotId) -> bytes | None:
+        """Return a snapshot as it was sealed, or None where it is not kept.
 
         Raises:
             StoreDamaged: stored bytes fail their checks.

@@ -18,6 +18,9 @@ from billfold.store.interface import (
     DropQuarantined,
     EntryIndexRow,
     EntryWrite,
+    ForgetEntries,
+    ForgetSnapshot,
+    KeepSnapshot,
     LocalEntry,
     MarkAcked,
     PendingEdit,
@@ -34,7 +37,7 @@ from billfold.store.interface import (
     check_numbers,
 )
 from billfold_protocol.errors import LocalProtocolError, StoreFull
-from billfold_protocol.ids import EntryId, EpochId, FeedId
+from billfold_protocol.ids import EntryId, EpochId, FeedId, SnapshotId
 
 
 @dataclass(slots=True, repr=False)
@@ -49,6 +52,7 @@ class _Tables:
     document: bytes | None = None
     changes: list[bytes] = field(default_factory=list)
     quarantined: dict[bytes, PutQuarantined] = field(default_factory=dict)
+    snapshots: dict[SnapshotId, bytes] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -173,6 +177,15 @@ class MemoryStore:
         with self._lock:
             return [item for _, item in sorted(self._opened().quarantined.items())]
 
+    def read_snapshot(self, snapshot: SnapshotId) -> bytes | None:
+        """Return a snapshot as it was sealed, or None where it is not kept.
+
+        Raises:
+            LocalProtocolError: the store is closed.
+        """
+        with self._lock:
+            return self._opened().snapshots.get(snapshot)
+
     def size(self) -> int:
         """Return the bytes that the stored values have.
 
@@ -194,7 +207,7 @@ class MemoryStore:
 
 def _apply(tables: _Tables, write: Write) -> None:
     match write:
-        case PutEntry() | MarkAcked() | SetStatus() | DropEntry():
+        case PutEntry() | MarkAcked() | SetStatus() | DropEntry() | ForgetEntries():
             _apply_to_entries(tables, write)
         case PutPending() | DropPending() | AppendChanges() | ReplaceDocument():
             _apply_to_document(tables, write)
@@ -207,6 +220,10 @@ def _apply(tables: _Tables, write: Write) -> None:
         case CutMembers(k):
             for index in [index for index in tables.members if index >= k]:
                 del tables.members[index]
+        case KeepSnapshot(snapshot, ciphertext):
+            tables.snapshots[snapshot] = ciphertext
+        case ForgetSnapshot(snapshot):
+            tables.snapshots.pop(snapshot, None)
         case PutEpochKey(epoch, epoch_key):
             tables.epoch_keys[epoch] = epoch_key
         case PutQuarantined():
@@ -234,6 +251,11 @@ def _apply_to_entries(tables: _Tables, write: EntryWrite) -> None:
             tables.beside.pop(entry_id, None)
             line = tables.entries.get(feed, {})
             if seq in line and line[seq].entry_id == entry_id:
+                del line[seq]
+                tables.unacked.get(feed, set()).discard(seq)
+        case ForgetEntries(feed, last_seq):
+            line = tables.entries.get(feed, {})
+            for seq in [seq for seq in line if seq <= last_seq]:
                 del line[seq]
                 tables.unacked.get(feed, set()).discard(seq)
         case SetStatus(feed, seq, entry_id, status):
@@ -268,7 +290,7 @@ def _write_size(write: Write) -> int:
     match write:
         case PutMeta(_, data) | PutEpochKey(_, data) | PutMember(_, data) | ReplaceDocument(data):
             size = len(data)
-        case PutEntry(LocalEntry(raw=data)) | PutQuarantined(_, data, _):
+        case PutEntry(LocalEntry(raw=data)) | PutQuarantined(_, data, _) | KeepSnapshot(_, data):
             size = len(data)
         case PutPending(edit):
             size = len(edit.change) + len(edit.intents)
@@ -276,7 +298,7 @@ def _write_size(write: Write) -> int:
             size = sum(map(len, changes))
         case DeleteMeta() | CutMembers() | MarkAcked() | SetStatus() | DropEntry():
             size = 0
-        case DropPending() | DropQuarantined():
+        case DropPending() | DropQuarantined() | ForgetEntries() | ForgetSnapshot():
             size = 0
     return size
 
@@ -292,4 +314,5 @@ def _size(tables: _Tables) -> int:
         + len(tables.document or b"")
         + sum(map(len, tables.changes))
         + sum(len(item.raw) for item in tables.quarantined.values())
+        + sum(map(len, tables.snapshots.values()))
     )

@@ -38,4 +38,6 @@ _VERSION_2 = (
     "CREATE INDEX entry_beside_place ON entry_beside (feed, seq)",
 )
 
-MIGRATIONS: Migrations = (_VERSION_1, _VERSION_2)
+_VERSION_3 = ("CREATE TABLE snapshot (id BLOB PRIMARY KEY, ciphertext BLOB NOT NULL)",)
+
+MIGRATIONS: Migrations = (_VERSION_1, _VERSION_2, _VERSION_3)

@@ -25,7 +25,6 @@ from billfold.store.encrypted_file import (
 )
 from billfold.store.interface import (
     EntryIndexRow,
-    EntryStatus,
     LocalEntry,
     PendingEdit,
     PutQuarantined,
@@ -36,15 +35,14 @@ from billfold.store.interface import (
 from billfold.store.lock import WalletLock
 from billfold.store.log_room import LogRoom
 from billfold.store.private_files import create_private_file, file_error, sync_directory
+from billfold.store.rows import STATUSES, besides, column, local_entry
 from billfold.store.schema import MIGRATIONS, Migrations
 from billfold.store.statements import execute_write
 from billfold.store.write_ahead_log import check_write_ahead_log
 from billfold_protocol.errors import LocalProtocolError, StoreError, StoreExists, StoreMissing
-from billfold_protocol.ids import EntryId, FeedId
+from billfold_protocol.ids import FeedId, SnapshotId
 
 DATABASE_NAME = "wallet.db"
-
-_STATUSES = tuple(EntryStatus)
 
 
 class SqlCipherStore:
@@ -155,7 +153,7 @@ class SqlCipherStore:
             document = connection.execute("SELECT saved FROM document").fetchone()
             return WalletState(
                 meta=dict(connection.execute("SELECT key, value FROM meta")),
-                members=_column(connection, "SELECT raw FROM member ORDER BY k"),
+                members=column(connection, "SELECT raw FROM member ORDER BY k"),
                 epoch_keys=dict(connection.execute("SELECT epoch, key FROM epoch_key")),
                 pending=tuple(
                     PendingEdit(*row)
@@ -164,8 +162,8 @@ class SqlCipherStore:
                     )
                 ),
                 document=None if document is None else document[0],
-                changes=_column(connection, "SELECT raw FROM change ORDER BY number"),
-                quarantined=_column(connection, "SELECT hash FROM quarantined ORDER BY hash"),
+                changes=column(connection, "SELECT raw FROM change ORDER BY number"),
+                quarantined=column(connection, "SELECT hash FROM quarantined ORDER BY hash"),
             )
 
     def commit(self, writes: Sequence[Write]) -> None:
@@ -202,12 +200,12 @@ class SqlCipherStore:
                 "SELECT feed, seq, id, status, is_acked FROM entry ORDER BY feed, seq"
             )
             found = [
-                EntryIndexRow(feed, seq, entry_id, _STATUSES[status], is_acked == 1)
+                EntryIndexRow(feed, seq, entry_id, STATUSES[status], is_acked == 1)
                 for feed, seq, entry_id, status, is_acked in rows
             ]
             rows = connection.execute("SELECT feed, seq, id, status, is_acked FROM entry_beside")
             beside = [
-                EntryIndexRow(feed, seq, entry_id, _STATUSES[status], is_acked == 1, is_beside=True)
+                EntryIndexRow(feed, seq, entry_id, STATUSES[status], is_acked == 1, is_beside=True)
                 for feed, seq, entry_id, status, is_acked in rows
             ]
             if beside:
@@ -234,7 +232,7 @@ class SqlCipherStore:
             found: list[LocalEntry] = []
             size = 0
             for row in rows:
-                entry = _entry(row)
+                entry = local_entry(row)
                 size += len(entry.raw)
                 if found and size > size_max:
                     break
@@ -250,7 +248,7 @@ class SqlCipherStore:
             StoreError: the disk fails.
         """
         with self._opened() as connection:
-            return _beside(connection, feed)
+            return besides(connection, feed)
 
     def unacked(self, feed: FeedId) -> list[LocalEntry]:
         """Return the entries of a feed that are not acknowledged, in order.
@@ -266,8 +264,8 @@ class SqlCipherStore:
                 " WHERE feed = ? AND is_acked = 0 ORDER BY seq",
                 (feed,),
             )
-            line = [_entry(row) for row in rows]
-            beside = [entry for entry in _beside(connection, feed) if not entry.is_acked]
+            line = [local_entry(row) for row in rows]
+            beside = [entry for entry in besides(connection, feed) if not entry.is_acked]
             return sorted([*line, *beside], key=lambda entry: entry.seq)
 
     def read_quarantined(self) -> list[PutQuarantined]:
@@ -280,6 +278,18 @@ class SqlCipherStore:
         with self._opened() as connection:
             rows = connection.execute("SELECT hash, raw, reason FROM quarantined ORDER BY hash")
             return [PutQuarantined(*row) for row in rows]
+
+    def read_snapshot(self, snapshot: SnapshotId) -> bytes | None:
+        """Return a snapshot as it was sealed, or None where it is not kept.
+
+        Raises:
+            StoreDamaged: stored bytes fail their checks.
+            StoreError: the disk fails.
+        """
+        with self._opened() as connection:
+            query = "SELECT ciphertext FROM snapshot WHERE id = ?"
+            found = connection.execute(query, (snapshot,)).fetchone()
+            return None if found is None else bytes(found[0])
 
     def size(self) -> int:
         """Return the bytes of the database and its write-ahead log.
@@ -367,31 +377,3 @@ def _require(path: Path) -> None:
 
 def _log_path(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
-
-
-def _column(connection: Connection, query: str) -> tuple[bytes, ...]:
-    return tuple(value for (value,) in connection.execute(query))
-
-
-def _beside(connection: Connection, feed: FeedId) -> list[LocalEntry]:
-    rows = connection.execute(
-        "SELECT feed, seq, id, status, is_acked, raw FROM entry_beside"
-        " WHERE feed = ? ORDER BY seq, id",
-        (feed,),
-    )
-    return [_entry(row, is_beside=True) for row in rows]
-
-
-def _entry(
-    row: tuple[FeedId, int, EntryId, int, int, bytes], *, is_beside: bool = False
-) -> LocalEntry:
-    feed, seq, entry_id, status, is_acked, raw = row
-    return LocalEntry(
-        feed=feed,
-        seq=seq,
-        entry_id=entry_id,
-        raw=raw,
-        status=_STATUSES[status],
-        is_acked=is_acked == 1,
-        is_beside=is_beside,
-    )

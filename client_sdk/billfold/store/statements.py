@@ -13,6 +13,9 @@ from billfold.store.interface import (
     DropPending,
     DropQuarantined,
     EntryWrite,
+    ForgetEntries,
+    ForgetSnapshot,
+    KeepSnapshot,
     MarkAcked,
     PutEntry,
     PutEpochKey,
@@ -34,7 +37,7 @@ def execute_write(connection: Connection, write: Write) -> None:
     """
     execute = connection.execute
     match write:
-        case PutEntry() | MarkAcked() | SetStatus() | DropEntry():
+        case PutEntry() | MarkAcked() | SetStatus() | DropEntry() | ForgetEntries():
             _execute_entry_write(connection, write)
         case PutPending() | DropPending() | AppendChanges() | ReplaceDocument():
             _execute_document_write(connection, write)
@@ -51,6 +54,11 @@ def execute_write(connection: Connection, write: Write) -> None:
             execute("INSERT OR REPLACE INTO member (k, raw) VALUES (?, ?)", (k, raw))
         case CutMembers(k):
             execute("DELETE FROM member WHERE k >= ?", (k,))
+        case KeepSnapshot(snapshot, ciphertext):
+            statement = "INSERT OR REPLACE INTO snapshot (id, ciphertext) VALUES (?, ?)"
+            execute(statement, (snapshot, ciphertext))
+        case ForgetSnapshot(snapshot):
+            execute("DELETE FROM snapshot WHERE id = ?", (snapshot,))
         case PutEpochKey(epoch, epoch_key):
             statement = "INSERT OR REPLACE INTO epoch_key (epoch, key) VALUES (?, ?)"
             execute(statement, (epoch, epoch_key))
@@ -100,6 +108,12 @@ def _execute_entry_write(connection: Connection, write: EntryWrite) -> None:
             )
             connection.execute("DELETE FROM entry WHERE feed = ? AND seq = ? AND id = ?", place)
             connection.execute("DELETE FROM entry_beside WHERE id = ?", (entry_id,))
+        case ForgetEntries(feed, seq):
+            for table in ("entry_raw", "entry"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE feed = ? AND seq <= ?",  # noqa: S608
+                    (feed, seq),
+                )
         case SetStatus(feed, seq, entry_id, status):
             connection.execute(
                 "UPDATE entry SET status = ? WHERE feed = ? AND seq = ? AND id = ?",

@@ -107,6 +107,11 @@ class FeedGraph:
                 self._settle(self._waiting.take(awaited), outcome)
         return self._end(outcome)
 
+    def stand_on(self, base: Mapping[FeedId, BaseHead]) -> None:
+        """Stand on a snapshot of which all is here and counts, in feeds that are not forked."""
+        for feed, (seq, id_, _) in base.items():
+            self._forest.trees[feed].stand_on(Dep(feed, seq, id_))
+
     def receive(self, signed: Signed[Entry], *, is_wanted: bool = False) -> Outcome:
         """Take one entry; it is admitted, made to wait, refused, or known already.
 
@@ -233,6 +238,11 @@ class FeedGraph:
     def waiting(self) -> Iterator[Signed[Entry]]:
         """The entries that wait, in no order."""
         return iter(self._waiting)
+
+    def first_held(self, feed: FeedId) -> int:
+        """Return the lowest number in a feed whose entry is held here and not only covered."""
+        tree = self._forest.trees.get(feed)
+        return 0 if tree is None else tree.first_seq
 
     def is_forked(self, feed: FeedId) -> bool:
         """Whether two entries of a feed stand at one place here."""

@@ -55,8 +55,8 @@ class FeedTree:
         # No cut reaches what a snapshot covers, and it builds on nothing that matters.
         detail = (limits.CHAIN_LENGTH_MAX, ())
         self.base = Node(base, self.device, Standing.COUNTED, detail)
+        del self.line[: max(0, base.seq + 1 - self.first_seq)]
         self.first_seq = base.seq + 1
-        self.line.clear()
 
     def find(self, seq: int, id_: EntryId) -> Node | None:
         """Return an entry; one before the base's newest is taken for the base itself."""

@@ -26,6 +26,7 @@ _PUT = """
         (wallet, snapshot_id, number, n, tail_n, standing, due_s, received, statement)
     VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
     ON CONFLICT (wallet, snapshot_id) DO UPDATE SET
+        n = excluded.n, tail_n = excluded.tail_n,
         standing = excluded.standing, due_s = excluded.due_s
 """
 _FIND = "(SELECT id FROM snapshot WHERE wallet = ? AND snapshot_id = ?)"
