@@ -125,7 +125,7 @@ class Conversation:
         may be a removal, and nothing more is sealed for who was removed.
         """
         is_apart = self._branching.is_apart or self._line.replica.core.graph.is_behind
-        is_waiting = is_apart or self._is_succeeded or self._snapshots.is_giving
+        is_waiting = is_apart or self._is_succeeded or self._snapshots.is_unsettled
         return None if is_waiting else self._pushing.room
 
     @property
@@ -149,7 +149,7 @@ class Conversation:
     @property
     def is_live(self) -> bool:
         """Whether everything the server holds is here."""
-        return self._line.is_live
+        return self._line.is_live and not self._snapshots.is_beginning
 
     def receive(self, frame: bytes) -> None:
         """Take one frame.
@@ -244,7 +244,9 @@ class Conversation:
                 self._ended(reason)
             case LocatorKept(locator=locator):
                 self._pins.kept(locator)
-            case Difference() | Left() | Located():
+            case Difference():
+                self._snapshots.compared()
+            case Left() | Located():
                 pass
 
     def _accepted(self, accepted: Accepted) -> None:

@@ -36,7 +36,10 @@ class SnapshotExchange:
         self._line = line
         self._received: dict[SnapshotId, bytearray] = {}
         self._judging: SnapshotId | None = None
-        self._has_caught_up = self._has_declined = False
+        self._has_caught_up = self._has_declined = self._is_compared = False
+        self.is_beginning = False
+        """Whether a snapshot was declined, and what the server left out for it has not come."""
+
         self._told: set[SnapshotId] = set()
         """The snapshots that the server says it holds, on this connection."""
 
@@ -47,6 +50,11 @@ class SnapshotExchange:
     def is_giving(self) -> bool:
         """Whether a snapshot is given back, on which what is pushed would build."""
         return self._given is not None
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether what is pushed now might rest on what the server, or this device, lacks."""
+        return self.is_giving or self.is_beginning
 
     @property
     def _keeper(self) -> Keeper:
@@ -86,7 +94,13 @@ class SnapshotExchange:
             again = self._keeper.offer_again()
             if again is not None:
                 self._line.send(again)
+        if self._is_compared:
+            self.is_beginning = self._is_compared = False
         self.look()
+
+    def compared(self) -> None:
+        """Take note that what the server now sends is all that is not here."""
+        self._is_compared = self.is_beginning and not self._has_declined
 
     def look(self) -> None:
         """Ask for a snapshot that this device should judge, one at a time."""
@@ -144,7 +158,9 @@ class SnapshotExchange:
         self._told.add(known.snapshot.id)
         self._keeper.learn(known)
         is_lacking = message.is_resting and self._keeper.is_needed(known.snapshot)
-        if is_lacking and self._line.is_live and self._keeper.is_acceptable(known):
+        # After one was declined the next is on its way already.
+        is_asked = self.is_beginning or known.snapshot.id in self._received
+        if is_lacking and self._line.is_live and not is_asked and self._keeper.is_acceptable(known):
             # Another device has given it back to a server that had lost it, and that is live here.
             self._want(known.snapshot.id)
         self.look()
@@ -184,13 +200,14 @@ class SnapshotExchange:
             self._judging = None
             self._keeper.judging.judge(known, ciphertext)
             self.look()
-        elif id_ not in self._keeper.judging.declined and self._keeper.is_needed(known.snapshot):
+            return
+        if id_ not in self._keeper.judging.declined and self._keeper.is_needed(known.snapshot):
             if self._keeper.is_acceptable(known):
                 self._keeper.adopt(known, ciphertext)
             else:
                 self._keeper.decline(known)
         if id_ in self._keeper.judging.declined:
-            self._has_declined = True
+            self._has_declined = self.is_beginning = True
         elif self._has_declined:
             # The server has left out what the declined one covers.
             self._has_declined = False
