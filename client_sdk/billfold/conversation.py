@@ -238,14 +238,12 @@ class Conversation:
                 self._comparison.state_shown(event)
             case HeardBeacon(beacon=beacon):
                 self._comparison.heard(beacon)
-            case SnapshotHeld() | SnapshotBytes() | SnapshotWanted() | Judged():
+            case SnapshotHeld() | SnapshotBytes() | SnapshotWanted() | Judged() | Difference():
                 self._snapshots.receive(event)
             case Ended(reason=reason):
                 self._ended(reason)
             case LocatorKept(locator=locator):
                 self._pins.kept(locator)
-            case Difference():
-                self._snapshots.compared()
             case Left() | Located():
                 pass
 

@@ -15,6 +15,7 @@ from billfold_protocol.feed import Rejection, Vector
 from billfold_protocol.ids import SnapshotId, short
 from billfold_protocol.messages import (
     Compare,
+    Difference,
     FromServer,
     Judge,
     Judged,
@@ -67,7 +68,7 @@ class SnapshotExchange:
         declined = sorted(self._keeper.judging.declined)[: limits.SNAPSHOTS_DECLINED_COUNT_MAX]
         return Wish(declined=tuple(declined))
 
-    def receive(self, message: FromServer) -> None:
+    def receive(self, message: FromServer | Difference) -> None:
         """Take one message."""
         match message:
             case SnapshotHeld():
@@ -78,6 +79,9 @@ class SnapshotExchange:
                 self._wanted(snapshot, offset)
             case Judged():
                 self._heard_verdict(message)
+            case Difference():
+                # What the server sends now is all that is not here.
+                self._is_compared = self.is_beginning and not self._has_declined
         self._tell_found()
 
     def send(self, message: OfferSnapshot | Judge | WantSnapshot) -> None:
@@ -97,10 +101,6 @@ class SnapshotExchange:
         if self._is_compared:
             self.is_beginning = self._is_compared = False
         self.look()
-
-    def compared(self) -> None:
-        """Take note that what the server now sends is all that is not here."""
-        self._is_compared = self.is_beginning and not self._has_declined
 
     def look(self) -> None:
         """Ask for a snapshot that this device should judge, one at a time."""

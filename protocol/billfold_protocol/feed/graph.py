@@ -20,10 +20,8 @@ from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Signed, Verified
 from billfold_protocol.errors import (
     BillfoldError,
-    DeviceRevoked,
     Equivocation,
     LimitExceeded,
-    NotAuthorised,
     StoreDamaged,
     UnknownEpoch,
     UnsignedMember,
@@ -36,8 +34,9 @@ from billfold_protocol.feed.standing import Node, Outcome, Refusal, Standing
 from billfold_protocol.feed.tree import FeedTree
 from billfold_protocol.feed.vector import Vector
 from billfold_protocol.feed.waiting import Candidate, Waiting
+from billfold_protocol.feed.writers import require_writer
 from billfold_protocol.ids import DeviceId, EntryId, FeedId
-from billfold_protocol.membership import MembershipChain, MembershipState
+from billfold_protocol.membership import MembershipChain
 
 
 class BaseHead(NamedTuple):
@@ -360,7 +359,7 @@ class FeedGraph:
         state = self._chain.find(entry.k, entry.head)
         if state is None:
             return entry.k
-        _require_writer(state, device)
+        require_writer(state, device)
         if entry.epoch != state.epoch.id or entry.document != state.document:
             raise UnknownEpoch("the entry is sealed for another epoch than its membership entry")
         for ancestor in entry.ancestors:
@@ -392,13 +391,3 @@ def _owner(entry: Entry, tree: FeedTree | None) -> DeviceId | Dep:
 
 def _previous(entry: Entry) -> Dep | None:
     return entry.prev.previous if isinstance(entry.prev, Opening) else None
-
-
-def _require_writer(state: MembershipState, device: DeviceId) -> None:
-    member = state.members.get(device)
-    if member is None and device in state.removed:
-        raise DeviceRevoked("the entry was made by a device that was revoked before")
-    if member is None:
-        raise UnsignedMember("the entry was made by a device that is not a member")
-    if not member.may_write:
-        raise NotAuthorised("the entry was made by a member who may not write")
