@@ -340,6 +340,9 @@ class Relay:
     def _compare(self, peer: Peer, message: Compare) -> None:
         wallet = self._wallets.require(message.wallet_id)
         subscription = peer.subscriptions[message.wallet_id]
+        if (log := self._store.load_wallet(message.wallet_id)) is not None:
+            # Who compares lacks something: it may be that the store has lost it.
+            wallet.look(log.heads, self._store.read_runs(message.wallet_id))
         subscription.n, subscription.skip = 0, message.vector
         peer.fall_behind(message.wallet_id)
         peer.send(Difference(wallet_id=message.wallet_id, vector=wallet.durable_vector))

@@ -64,7 +64,9 @@ def stand_on(wallet: ActiveWallet, held: Held) -> Mapping[FeedId, FeedHead]:
     """
     snapshot = held.snapshot
     heads = {
-        feed: FeedHead(seq=one.seq, entry_id=one.id, device=one.device, k=snapshot.k)
+        feed: wallet.passed(
+            feed, FeedHead(seq=one.seq, entry_id=one.id, device=one.device, k=snapshot.k)
+        )
         for feed, one in snapshot.covered.items()
         if feed not in wallet.heads or wallet.heads[feed].seq < one.seq
     }

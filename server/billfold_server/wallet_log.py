@@ -7,7 +7,7 @@ newest one. State here runs ahead of the store by what is staged and not yet com
 Spec: 21-sync.md
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,18 +26,17 @@ from billfold_protocol.membership import (
 from billfold_protocol.membership.entries import parse as parse_membership_entry
 from billfold_protocol.messages import Register
 from billfold_protocol.snapshot import Covered
+from billfold_server.holes import FindEntry, Holes
 from billfold_server.snapshots import Shelf
 from billfold_server.store import (
     FeedHead,
     LogStore,
+    Run,
     StoredEntry,
     StoredMember,
     StoredWrap,
     WalletLog,
 )
-
-FindEntry = Callable[[FeedId, int], StoredEntry | None]
-"""Looks up a stored entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +57,26 @@ Verdict = Taken | Known | Reason
 class ActiveWallet:
     """The judged state of one wallet, while somebody uses it."""
 
-    def __init__(self, log: WalletLog, find: FindEntry) -> None:
-        """Load a wallet; its chain is verified again."""
+    def __init__(
+        self, log: WalletLog, find: FindEntry, runs: Mapping[FeedId, Sequence[Run]]
+    ) -> None:
+        """Load a wallet; its chain is verified again.
+
+        Args:
+            log: what is stored of it.
+            find: looks up one of its entries.
+            runs: what is held of each feed, ascending.
+        """
         self.chain = MembershipChain.load(log.members)
-        self.heads = dict(log.heads)
+        self.shelf = Shelf(log.wallet_id, log.snapshots, log.endorsements)
+        """The wallet's snapshots."""
+
+        self._holes = Holes(log.wallet_id, find)
+        self.heads = self._holes.trim(log.heads, runs, self.shelf.pruned_at)
+        """The newest entry of each feed, as far as nothing of it is missing."""
+
+        # A snapshot that was given back to this server has taken a number that no entry has.
+        self.n = self.durable_n = max(log.n, self.shelf.newest_n)
         self.durable_vector: dict[FeedId, tuple[int, EntryId]] = dict(self.vector)
         """The heads of all feeds that are durable."""
 
@@ -71,14 +86,9 @@ class ActiveWallet:
         self.staged_count = 0
         """Commits under way that hold writes of this wallet."""
 
-        self.shelf = Shelf(log.wallet_id, log.snapshots, log.endorsements)
-        """The wallet's snapshots."""
-
-        # One that was given back to this server has taken a number that no entry has.
-        self.n = self.durable_n = max(log.n, self.shelf.newest_n)
-
         self._find = find
         self._staged_ids: dict[tuple[FeedId, int], EntryId] = {}
+        self._staged_heads: dict[tuple[FeedId, int], FeedHead] = {}
 
     @property
     def wallet_id(self) -> WalletId:
@@ -152,17 +162,28 @@ class ActiveWallet:
         """Go on from an entry that was judged and will be committed."""
         self.n = entry.n
         self.size += len(entry.raw)
-        self.heads[entry.feed] = FeedHead(
-            seq=entry.seq, entry_id=entry.entry_id, device=device, k=k
-        )
+        own = FeedHead(seq=entry.seq, entry_id=entry.entry_id, device=device, k=k)
+        head = self.heads[entry.feed] = self.passed(entry.feed, own)
+        self._staged_heads[entry.feed, entry.seq] = head
         self._staged_ids[entry.feed, entry.seq] = entry.entry_id
+
+    def passed(self, feed: FeedId, head: FeedHead) -> FeedHead:
+        """Return a feed's head after a new one: further on where that closes a hole."""
+        return self._holes.passed(feed, head)
+
+    def look(self, heads: Mapping[FeedId, FeedHead], runs: Mapping[FeedId, Sequence[Run]]) -> None:
+        """See whether the store has lost anything since; nothing may be on its way to it."""
+        if self.staged_count == 0:
+            self.heads = self._holes.trim(heads, runs, self.shelf.pruned_at)
+            self.durable_vector = dict(self.vector)
 
     def settle(self, entries: Sequence[StoredEntry]) -> None:
         """Take note that entries are durable."""
         for entry in entries:
             self._staged_ids.pop((entry.feed, entry.seq), None)
             self.durable_n = entry.n
-            self.durable_vector[entry.feed] = (entry.seq, entry.entry_id)
+            head = self._staged_heads.pop((entry.feed, entry.seq))
+            self.durable_vector[entry.feed] = (head.seq, head.entry_id)
 
     def first_missing_k(self, k: int, head: ChainHead) -> int:
         """Return the index from which on a peer that stops at this state is sent the chain.
@@ -240,7 +261,7 @@ class ActiveWallet:
     def _is_stored(self, entry: Entry) -> bool:
         head = self.heads.get(entry.feed)
         if head is None or entry.seq > head.seq:
-            return False
+            return self._holes.holds(entry)
         if entry.seq == head.seq:
             return entry.id == head.entry_id
         return entry.id == self._id_at(entry.feed, entry.seq)
@@ -290,6 +311,8 @@ class ActiveWallet:
             return Reason.FORK
         elif entry.seq != head.seq + 1 or entry.prev != head.entry_id:
             return Reason.NOT_NEXT
+        if not self._holes.fits(entry):
+            return Reason.FORK
         raw = signed.raw
         if self.size + self.shelf.size + len(raw) > size_max:
             return Reason.QUOTA
@@ -318,7 +341,8 @@ class Wallets:
                 return None
 
             find = partial(self._store.find_entry, wallet_id)
-            wallet = self._active[wallet_id] = ActiveWallet(log, find)
+            runs = self._store.read_runs(wallet_id)
+            wallet = self._active[wallet_id] = ActiveWallet(log, find, runs)
         return wallet
 
     def get(self, wallet_id: WalletId) -> ActiveWallet | None:

@@ -94,6 +94,20 @@ MUTANTS = (
         ),
     ),
     mutant(
+        "S10",
+        "a hole in a feed is passed over",
+        "billfold_server.holes",
+        ("if last == head.seq:", "if last >= -1:"),
+        at="error kept",
+    ),
+    mutant(
+        "S10",
+        "what is loose behind a hole is forgotten",
+        "billfold_server.holes",
+        ("self._loose[feed] = loose\n", "pass\n"),
+        at="error kept",
+    ),
+    mutant(
         "S12",
         "a beacon needs no signature",
         "billfold_protocol.feed.checkpoint",

@@ -11,6 +11,7 @@ from billfold_server.store import (
     FeedHead,
     LogStore,
     PutBeacon,
+    Run,
     Write,
     open_store,
 )
@@ -148,6 +149,22 @@ def test_a_read_stops_at_its_bounds_but_gives_at_least_one(
     by_feed = store.read_feed(W, FEED, from_seq=0, count_max=count_max, size_max=size_max)
     assert [one.n for one in by_arrival] == expected
     assert by_feed == by_arrival
+
+
+def test_what_is_lost_out_of_a_feed_shows_and_can_be_put_back(store: LogStore) -> None:
+    of, whole = feed(1), feed(2)
+    store.commit([birth(W), append(W, *(entry(n, seq=n - 1, of=whole) for n in range(1, 4)))])
+    assert store.read_runs(W) == {whole: [Run(0, 2)]}
+    kept = [entry(n, seq=seq, of=of) for n, seq in ((4, 0), (5, 1), (6, 4), (7, 5), (8, 9))]
+    store.commit([append(W, *kept)])
+    assert store.read_runs(W) == {whole: [Run(0, 2)], of: [Run(0, 1), Run(4, 5), Run(9, 9)]}
+    back = [entry(n, seq=seq, of=of) for n, seq in ((9, 3), (10, 2))]
+    store.commit([append(W, *back)])
+    assert store.read_runs(W)[of] == [Run(0, 5), Run(9, 9)]
+    read = store.read_feed(W, of, from_seq=0, count_max=10, size_max=10_000)
+    assert [one.seq for one in read] == [0, 1, 2, 3, 4, 5, 9]
+    assert arrivals(store, W) == list(range(1, 11))
+    assert store.read_runs(wallet(1)) == {}
 
 
 def test_a_cursor_beyond_every_number_reads_nothing(store: LogStore) -> None:

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
+
 from billfold import Wallet
 from billfold.events import Warned
 from billfold_server.app import Server
@@ -58,6 +60,23 @@ class Operator:
             for path in self._backup.iterdir():
                 _copy(path, self._folder / path.name)
         await self.start()
+
+    async def change_database(self, statement: str) -> None:
+        """Run a statement on the database while the server is down."""
+        await self.stop()
+        self._ask(statement)
+        await self.start()
+
+    def rows(self) -> set[bytes]:
+        """Return every feed entry in the database."""
+        return {raw for (raw,) in self._ask("SELECT raw FROM entry")}
+
+    def _ask(self, statement: str) -> list[tuple[bytes]]:
+        connection = apsw.Connection(str(self._folder / "server.db"))
+        try:
+            return list(connection.execute(statement))
+        finally:
+            connection.close()
 
     def _files(self) -> list[Path]:
         return [path for path in self._folder.glob("server.db*") if path.suffix != ".key"]

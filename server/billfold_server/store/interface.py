@@ -9,7 +9,7 @@ Spec: 30-server-api.md
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, unique
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from billfold_protocol.ids import (
     DeviceId,
@@ -102,6 +102,13 @@ class StoredSnapshot:
     """Bytes of its ciphertext that are held."""
     raw: bytes
     """The signed statement."""
+
+
+class Run(NamedTuple):
+    """Entries of one feed that are held without a gap."""
+
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +275,15 @@ class LogStore(Protocol):
         """Return entries of one feed at and after `from_seq`, ascending by `seq`.
 
         At most `count_max` (from 1) and `size_max` bytes of them, but at least one if there is any.
+
+        Raises:
+            StoreError: The store is closed or damaged.
+        """
+
+    def read_runs(self, wallet_id: WalletId) -> dict[FeedId, list[Run]]:
+        """Return the sequence numbers that are held of each feed, ascending.
+
+        One run for each feed, unless somebody has taken rows away.
 
         Raises:
             StoreError: The store is closed or damaged.

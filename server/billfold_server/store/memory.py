@@ -35,6 +35,7 @@ from .interface import (
     PutEndorsement,
     PutSnapshot,
     PutSnapshotPart,
+    Run,
     SnapshotWrite,
     StoredEntry,
     StoredSnapshot,
@@ -42,6 +43,7 @@ from .interface import (
     WalletLog,
     Write,
 )
+from .runs import runs_of
 from .tail import UNBORN, Tail, follow
 
 _arrival = attrgetter("n")
@@ -127,6 +129,12 @@ class MemoryLogStore:
             entries = self._open_wallets().get(wallet_id, _Wallet()).feeds.get(feed, [])
             start = bisect_left(entries, from_seq, key=_place)
             return _within(entries[start : start + count_max], size_max)
+
+    def read_runs(self, wallet_id: WalletId) -> dict[FeedId, list[Run]]:
+        """See `LogStore.read_runs`."""
+        with self._lock:
+            feeds = self._open_wallets().get(wallet_id, _Wallet()).feeds
+            return {feed: runs_of([e.seq for e in held]) for feed, held in feeds.items() if held}
 
     def find_entry(self, wallet_id: WalletId, feed: FeedId, seq: int) -> StoredEntry | None:
         """See `LogStore.find_entry`."""

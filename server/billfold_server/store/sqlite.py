@@ -32,6 +32,7 @@ from .interface import (
     FeedHead,
     KeepLocator,
     Pruned,
+    Run,
     StoredEntry,
     StoredWrap,
     WalletLog,
@@ -42,7 +43,7 @@ from .log_room import make_room
 from .sqlite_batch import Batch, KnownWallet
 from .sqlite_errors import converted
 from .sqlite_locators import find_kept
-from .sqlite_rows import within
+from .sqlite_rows import held_runs, within
 from .sqlite_schema import migrate, require_sound_sqlite, store_version
 from .sqlite_snapshots import (
     find_due,
@@ -204,6 +205,11 @@ class SqliteLogStore:
         bindings = (wallet_id, feed, min(from_seq, NUMBER_END), count_max)
         with self._reader() as reader:
             return within(reader.execute(_READ_FEED, bindings), size_max)
+
+    def read_runs(self, wallet_id: WalletId) -> dict[FeedId, list[Run]]:
+        """See `LogStore.read_runs`."""
+        with self._reader() as reader:
+            return held_runs(reader, wallet_id)
 
     def find_entry(self, wallet_id: WalletId, feed: FeedId, seq: int) -> StoredEntry | None:
         """See `LogStore.find_entry`."""

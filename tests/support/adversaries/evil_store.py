@@ -61,7 +61,7 @@ class EvilStore(MemoryLogStore):
             rows = [row for entry in wallet.entries if (row := change(entry)) is not None]
             wallet.entries = rows
             wallet.feeds = {}
-            for row in rows:
+            for row in sorted(rows, key=lambda row: row.seq):
                 wallet.feeds.setdefault(row.feed, []).append(row)
 
     def plant(self, wallet_id: WalletId, raw: bytes) -> None:
