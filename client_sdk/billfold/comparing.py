@@ -25,7 +25,7 @@ from billfold.evidence import (
     read_checkpoint,
 )
 from billfold.findings import carried_proofs
-from billfold.healing import lacking, offered_ids, offers, questions
+from billfold.healing import lacking, offered_ids, offers, questions, questions_aside
 from billfold.line import Line
 from billfold.wrap_keeping import kept_wraps
 from billfold_protocol import codec
@@ -262,6 +262,10 @@ class Comparison:
     def _agreed(self, later: Later) -> None:
         """Take note that the server holds all that is known to be on it."""
         replica = self._line.replica
+        if not self._agreed_n:
+            # Once on each connection: the server may have been given another one meanwhile.
+            for question in questions_aside(replica):
+                self._line.send(question)
         self._agreed_n, self._asks_count = max(1, later.checkpoint.n), 0
         if replica.meta(HEALING_KEY) is not None:
             replica.put_meta(HEALING_KEY, None)

@@ -23,7 +23,7 @@ from billfold.store import (
 from billfold.succession import Succession
 from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Signed, Verified
-from billfold_protocol.envelope import Content, RandomBytes, open_entry
+from billfold_protocol.envelope import Content, RandomBytes, can_open, open_entry
 from billfold_protocol.errors import (
     BillfoldError,
     DeviceCloned,
@@ -220,6 +220,23 @@ def open_counted(core: Core, entry: Verified[Entry], key: EpochKey) -> Content |
             core.write(PutQuarantined(entry.value.id, entry.raw, str(error)))
             core.tell(Warned(error))
         return None
+
+
+def opens_what_does_not(core: Core, entry: Entry) -> bool:
+    """Whether an envelope opens of an entry that is set aside because the one here does not.
+
+    Raises:
+        StoreDamaged: stored bytes fail their checks.
+    """
+    key = core.epoch_keys.get(entry.epoch)
+    if entry.id not in core.quarantined or key is None or not core.graph.may_replace(entry):
+        return False
+    read = EntryReader(core.store, core.journal, core.wallet_id)
+    held = read(Dep(entry.feed, entry.seq, entry.id)).value
+    held_key = core.epoch_keys.get(held.epoch)
+    if held_key is None or can_open(held, core.wallet_id, held_key):
+        return False
+    return can_open(entry, core.wallet_id, key)
 
 
 def cloned_error(device: DeviceId, *, is_this: bool) -> DeviceCloned:

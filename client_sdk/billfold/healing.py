@@ -11,9 +11,12 @@ from itertools import islice
 from billfold.core import read_entry
 from billfold.replica import Replica
 from billfold_protocol import limits
-from billfold_protocol.feed import Dep, Vector, lost_heads
+from billfold_protocol.feed import Dep, Vector, lost_heads, parse_entry
 from billfold_protocol.ids import EntryId, FeedId
 from billfold_protocol.messages import Fetch, Offer
+
+ASIDE_COUNT_MAX = 16
+"""Entries that are set aside of which one connection asks for another envelope."""
 
 
 def lacking(replica: Replica, theirs: Vector) -> list[Dep]:
@@ -49,6 +52,20 @@ def questions(replica: Replica, theirs: Vector) -> Iterator[Fetch]:
             first = max(0, head.seq - limits.BATCH_COUNT_MAX + 1)
             count = head.seq - first + 1
             yield Fetch(wallet_id=replica.wallet_id, feed=dep.feed, from_seq=first, count=count)
+
+
+def questions_aside(replica: Replica) -> Iterator[Fetch]:
+    """Yield requests for entries that are set aside: another envelope of one may open.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    core = replica.core
+    noted = core.store.read_quarantined() if core.quarantined else ()
+    raws = (item.raw for item in noted if item.hash in core.quarantined)
+    for raw in islice(raws, ASIDE_COUNT_MAX):
+        entry = parse_entry(raw, core.wallet_id).value
+        yield Fetch(wallet_id=replica.wallet_id, feed=entry.feed, from_seq=entry.seq, count=1)
 
 
 def offered_ids(replica: Replica, theirs: Vector) -> set[EntryId]:

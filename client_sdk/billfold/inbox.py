@@ -9,15 +9,17 @@ Spec: 21-sync.md
 from collections.abc import Iterable, Sequence
 
 from billfold.accusing_devices import note_alien, tell_equivocation
-from billfold.core import Core, open_counted
+from billfold.core import Core, open_counted, opens_what_does_not
 from billfold.events import RecordsChanged, Warned
 from billfold.store import (
     AppendChanges,
+    DropQuarantined,
     EntryStatus,
     LocalEntry,
     PutEntry,
 )
 from billfold_protocol.crypto.signing import Signed, Verified
+from billfold_protocol.envelope import can_open
 from billfold_protocol.errors import BillfoldError
 from billfold_protocol.feed import Dep, Entry, Outcome, parse_entry, verify_entry
 from billfold_protocol.ids import EpochId, EpochKey, FeedId
@@ -54,8 +56,9 @@ class Inbox:
                 if signed.value.feed in core.own_feeds and self._is_alien(signed):
                     self.alien = signed.value
                     break
-                if not core.graph.knows(signed.value):
-                    self._settle(core.graph.receive(signed))
+                is_wanted = opens_what_does_not(core, signed.value)
+                if is_wanted or not core.graph.knows(signed.value):
+                    self._settle(core.graph.receive(signed, is_wanted=is_wanted))
             except BillfoldError as error:
                 core.tell(Warned(error))
         self._apply()
@@ -85,7 +88,7 @@ class Inbox:
         for epoch in [epoch for epoch in self._renewed if epoch in self._core.epoch_keys]:
             for entry in self._renewed.pop(epoch):
                 if self._is_counted(entry.value):
-                    self._core.write(self._put(entry, EntryStatus.COUNTED))
+                    self._keep_renewed(entry)
         self._apply()
 
     def restore(self, unopened: Iterable[VerifiedEntry]) -> None:
@@ -121,6 +124,9 @@ class Inbox:
             self._renew(entry)
         for fork in outcome.equivocations:
             tell_equivocation(core, fork.first, fork.second)
+        for signed in outcome.passed_over:
+            if opens_what_does_not(core, signed.value):
+                self._settle(core.graph.receive(signed, is_wanted=True))
 
     def _take(self, entry: VerifiedEntry) -> None:
         """Open an entry that counts."""
@@ -150,9 +156,22 @@ class Inbox:
                 self._take(entry)
                 return
         if entry.value.epoch in core.epoch_keys:
-            core.write(self._put(entry, EntryStatus.COUNTED))
+            self._keep_renewed(entry)
         else:
             self._renewed.setdefault(entry.value.epoch, []).append(entry)
+
+    def _keep_renewed(self, entry: VerifiedEntry) -> None:
+        core, id_ = self._core, entry.value.id
+        key = core.epoch_keys[entry.value.epoch]
+        core.write(self._put(entry, EntryStatus.COUNTED))
+        is_open = can_open(entry.value, core.wallet_id, key)
+        if is_open and id_ in core.quarantined:
+            core.quarantined.discard(id_)
+            core.write(DropQuarantined(id_))
+            self._open(entry, key)
+        elif not is_open and id_ not in core.quarantined:
+            # By this envelope it stands, and what it holds is not in the wallet.
+            core.is_rebuild_due = True
 
     def _is_counted(self, entry: Entry) -> bool:
         """Whether an entry still counts; a cut may have come while it waited for its key."""

@@ -23,8 +23,8 @@ from billfold_protocol.feed.entry import (
     verify_entry,
 )
 from billfold_protocol.feed.freshness import Freshness, statement_hash
-from billfold_protocol.feed.graph import BaseHead, FeedGraph
-from billfold_protocol.feed.standing import Fork, Node, Outcome, Refusal, Standing
+from billfold_protocol.feed.graph import FeedGraph
+from billfold_protocol.feed.standing import BaseHead, Fork, Node, Outcome, Refusal, Standing
 from billfold_protocol.feed.vector import Vector, fork_head, parse_vector, vector_hash
 
 __all__ = [

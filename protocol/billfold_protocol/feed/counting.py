@@ -158,12 +158,18 @@ class Counting:
                     stack.append((before, False))
         return list(found.values())
 
-    def is_beyond_cut(self, node: Node) -> bool:
-        """Whether a cut leaves an entry out."""
+    def is_beyond_cut(self, node: Node, *, by_k: int | None = None) -> bool:
+        """Whether a cut leaves an entry out.
+
+        Args:
+            node: the entry.
+            by_k: the membership index of another envelope of it, or None for the one here.
+        """
         cuts = self._cuts_of(node.device)
         if not cuts:
             return False
-        k, (feed, seq, id_) = self._forest.detail(node)[0], node.dep
+        feed, seq, id_ = node.dep
+        k = self._forest.detail(node)[0] if by_k is None else by_k
         return any(
             cut.excludes(k=k, feed=feed, seq=seq, entry_id=id_)
             or (k < cut.k and self._is_on_another_branch(cut, node))

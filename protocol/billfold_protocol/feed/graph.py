@@ -14,7 +14,6 @@ Spec: 15-feeds.md
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Signed, Verified
@@ -30,22 +29,13 @@ from billfold_protocol.errors import (
 from billfold_protocol.feed.counting import Counting
 from billfold_protocol.feed.entry import Dep, Entry, Opening, verify_entry
 from billfold_protocol.feed.forest import Forest, Lookup
-from billfold_protocol.feed.standing import Node, Outcome, Refusal, Standing
+from billfold_protocol.feed.standing import BaseHead, Node, Outcome, Refusal, Standing
 from billfold_protocol.feed.tree import FeedTree
 from billfold_protocol.feed.vector import Vector
 from billfold_protocol.feed.waiting import Candidate, Waiting
 from billfold_protocol.feed.writers import require_writer
 from billfold_protocol.ids import DeviceId, EntryId, FeedId
 from billfold_protocol.membership import MembershipChain
-
-
-class BaseHead(NamedTuple):
-    """The newest entry of a feed that a snapshot covers."""
-
-    seq: int
-    id: EntryId
-    device: DeviceId
-    """The feed's owner."""
 
 
 class FeedGraph:
@@ -131,7 +121,7 @@ class FeedGraph:
     def resealed(self, verified: Verified[Entry]) -> Outcome:
         """Take an own entry that was sealed again, as everybody else does."""
         outcome, entry = self._begin(), verified.value
-        node = self.find(Dep(entry.feed, entry.seq, entry.id))
+        node = self.find(_dep(entry))
         assert node is not None
         self._counting.renew(node, verified, outcome)
         return self._end(outcome)
@@ -157,19 +147,27 @@ class FeedGraph:
 
     def has(self, entry: Entry) -> bool:
         """Whether this very entry is admitted already, or covered by a snapshot."""
-        return self.find(Dep(entry.feed, entry.seq, entry.id)) is not None
+        return self.find(_dep(entry)) is not None
 
     def knows(self, entry: Entry) -> bool:
         """Whether this very entry is admitted, and this envelope of it can change nothing.
 
         An envelope that was sealed after a cut can: by it the entry is not beyond that cut.
         """
-        node = self.find(Dep(entry.feed, entry.seq, entry.id))
+        node = self.find(_dep(entry))
         if node is None:
             return False
         if entry.k < len(self._chain) and not self._counting.is_beyond_cut(node):
             return True
         return entry.k <= self._forest.detail(node)[0]
+
+    def may_replace(self, entry: Entry) -> bool:
+        """Whether an admitted entry stands by this envelope of it if it does by the one here."""
+        tree, node = self._forest.trees.get(entry.feed), self.find(_dep(entry))
+        if tree is None or node is None or node is tree.base:
+            return False
+        beyond = self._counting.is_beyond_cut
+        return beyond(node) or not beyond(node, by_k=entry.k)
 
     def chain_grew(self) -> Outcome:
         """Try again the entries that waited for membership entries; a cut may settle a fork."""
@@ -322,7 +320,7 @@ class FeedGraph:
         while queue:
             candidate = queue.pop()
             entry = candidate.signed.value
-            dep = Dep(entry.feed, entry.seq, entry.id)
+            dep = _dep(entry)
             try:
                 awaited = self._admit(candidate, dep, outcome)
                 if awaited is not None:
@@ -337,6 +335,7 @@ class FeedGraph:
         """Admit an entry, or return what it waits for."""
         entry = candidate.signed.value
         if not candidate.is_wanted and self.knows(entry):
+            outcome.passed_over.append(candidate.signed)
             return None
         tree = self._forest.trees.get(dep.feed)
         device = _owner(entry, tree)
@@ -376,7 +375,7 @@ class FeedGraph:
 
     def _append(self, verified: Verified[Entry], device: DeviceId, outcome: Outcome) -> None:
         entry = verified.value
-        dep = Dep(entry.feed, entry.seq, entry.id)
+        dep = _dep(entry)
         self._tree(entry.feed, device)
         node = Node(dep, device, Standing.EXCLUDED, (entry.k, entry.ancestors))
         self._counting.add(node, verified, outcome)
@@ -387,6 +386,10 @@ def _owner(entry: Entry, tree: FeedTree | None) -> DeviceId | Dep:
     if isinstance(entry.prev, Opening):
         return entry.prev.device
     return Dep(entry.feed, entry.seq - 1, entry.prev) if tree is None else tree.device
+
+
+def _dep(entry: Entry) -> Dep:
+    return Dep(entry.feed, entry.seq, entry.id)
 
 
 def _previous(entry: Entry) -> Dep | None:

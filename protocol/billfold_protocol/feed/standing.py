@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, unique
+from typing import NamedTuple
 
-from billfold_protocol.crypto.signing import Verified
+from billfold_protocol.crypto.signing import Signed, Verified
 from billfold_protocol.errors import BillfoldError
 from billfold_protocol.feed.entry import Dep, Entry
-from billfold_protocol.ids import DeviceId
+from billfold_protocol.ids import DeviceId, EntryId
 
 
 @unique
@@ -20,6 +21,15 @@ class Standing(Enum):
 
     COUNTED = "counted"
     EXCLUDED = "excluded"
+
+
+class BaseHead(NamedTuple):
+    """The newest entry of a feed that a snapshot covers."""
+
+    seq: int
+    id: EntryId
+    device: DeviceId
+    """The feed's owner."""
 
 
 @dataclass(slots=True)
@@ -68,6 +78,9 @@ class Outcome:
 
     renewed: list[Verified[Entry]] = field(default_factory=list)
     """Entries that counted already, in an envelope that is to be kept in place of the other."""
+
+    passed_over: list[Signed[Entry]] = field(default_factory=list)
+    """Envelopes that had waited, of entries of which another one was taken meanwhile."""
 
     refused: list[Refusal] = field(default_factory=list)
     lost: list[Dep] = field(default_factory=list)
