@@ -122,7 +122,8 @@ class Footing:
             return
         self._fallen += fallen_edits(core)
         core.is_rebuild_due = False
-        rebuild_document(core, lost, self._merge_kinds, pending=self._pending_changes())
+        changes = [*self._pending_changes(), *(one.change for one in self._fallen)]
+        rebuild_document(core, lost, self._merge_kinds, pending=changes)
         self._is_set_back = True
         core.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
 

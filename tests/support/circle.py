@@ -91,12 +91,17 @@ class CircleDevice:
 
     def copied(self, seed: str) -> "CircleDevice":
         """Return a copy of this device that lives beside it, as a thief runs one."""
-        copy = object.__new__(CircleDevice)
-        copy.secrets, copy.device_id = self.secrets, self.device_id
-        copy._bytes = SeededBytes(f"{seed}/random")
-        copy.store = self.store.copied()
-        copy.replica = copy._open()
-        return copy
+        return CircleDevice.on(self.store.copied(), self.secrets, seed)
+
+    @classmethod
+    def on(cls, store: MemoryStore, secrets: DeviceSecrets, seed: str) -> "CircleDevice":
+        """Return the device that a store holds."""
+        device = object.__new__(cls)
+        device.secrets, device.device_id = secrets, secrets.device_id
+        device._bytes = SeededBytes(f"{seed}/random")
+        device.store = store
+        device.replica = device._open()
+        return device
 
     def counted(self) -> frozenset[EntryId]:
         """Return the ids of the entries that count."""
