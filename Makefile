@@ -12,7 +12,7 @@ WORKERS ?= 3
 LISTEN ?= 127.0.0.1:8080
 STORE ?= sqlite:build/server.db
 
-.PHONY: demo test check lint types imports vectors bench simulate crash blobs rollbacks fuzz attacks mutants format serve clean
+.PHONY: demo test check lint types imports vectors bench simulate spending crash blobs rollbacks fuzz attacks mutants format serve clean
 
 demo: $(READY)
 	$(BIN)/python -m tests.demo
@@ -41,6 +41,9 @@ bench: $(READY)
 # Longer campaigns: the default test run holds a small size of each.
 simulate: $(READY)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+spending: $(READY)
+	BILLFOLD_SPENDING_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/simulation/test_spending.py
 
 crash: $(READY)
 	BILLFOLD_KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/integration/test_kill.py

@@ -42,6 +42,9 @@ class Unlocked:
         self.household = Household(synchronizer, transport)
         self.attachments = Attachments(synchronizer, transport, folder, random=secrets.token_bytes)
         self.recovery = Recovery(synchronizer)
+        self.presenting = asyncio.Lock()
+        """Held while a one-time instance is chosen, so that no two presentations choose one."""
+
         self._token = token
 
     @classmethod

@@ -7,8 +7,10 @@
 Spec: 41-records.md
 """
 
+import importlib
 import secrets
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from billfold.document import Change, Edit, Scalar
 from billfold.editing import EditBlock
@@ -17,7 +19,6 @@ from billfold.model import (
     Activity,
     AgentGrant,
     Agreement,
-    Credential,
     DocumentRecord,
     Intent,
     Key,
@@ -32,6 +33,9 @@ from billfold.model import (
     Setting,
 )
 from billfold.typed_records import TypedRecords, View
+
+if TYPE_CHECKING:
+    from billfold.holdings import Credentials
 
 
 class WalletWriting(LockableWallet):
@@ -69,9 +73,12 @@ class WalletWriting(LockableWallet):
         return TypedRecords(view, self, self.edit)
 
     @property
-    def credentials(self) -> TypedRecords[Credential]:
+    def credentials(self) -> "Credentials":
         """What issuers have signed about the person."""
-        return self.typed(Credential)
+        # What checks credentials is loaded when one is touched; most commands need none of it.
+        holdings = importlib.import_module("billfold.holdings")
+        made = holdings.credentials_of(self, self.edit, self._require_unlocked)
+        return cast("Credentials", made)
 
     @property
     def keys(self) -> TypedRecords[Key]:

@@ -8,7 +8,7 @@ Spec: 42-credentials.md
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -89,6 +89,19 @@ def read_credential(raw: str | bytes) -> HeldCredential:
     if text.count(".") == 2:  # noqa: PLR2004 -- a signed token's three parts
         return _read_w3c(_flatten(Token.parse(text, "credential").payload), JWT_VC)
     return _read_mdoc(_decode_text(text))
+
+
+def leaves(value: Json, place: Place = ()) -> Iterable[Place]:
+    """Return the places of the single claims, in the order of the credential."""
+    match value:
+        case dict() if value:
+            for name, member in value.items():
+                yield from leaves(member, (*place, name))
+        case list() if value:
+            for index, element in enumerate(value):
+                yield from leaves(element, (*place, index))
+        case _:
+            yield place
 
 
 def _read_sd_jwt(raw: str) -> HeldCredential:

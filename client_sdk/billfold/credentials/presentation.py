@@ -8,21 +8,22 @@ Spec: 42-credentials.md
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from billfold.credentials.bounds import (
     CLOCK_SKEW_S,
     NONCE_LENGTH_MAX,
     PRESENTATION_AGE_S_MAX,
 )
-from billfold.credentials.disclosures import Place
+from billfold.credentials.disclosures import OpenedClaims, Place, open_disclosures
 from billfold.credentials.encoding import Object
 from billfold.credentials.issuer_keys import IssuerKeys
-from billfold.credentials.jose import PrivateKey, Token
-from billfold.credentials.sd_jwt import parse_sd_jwt
+from billfold.credentials.jose import PrivateKey, PublicKey, Token
+from billfold.credentials.sd_jwt import SdJwt, parse_sd_jwt
 from billfold.credentials.verification import (
     MEDIA_TYPES,
     VerifiedCredential,
+    parse_holder_key,
     time_of,
     verify_credential,
 )
@@ -63,6 +64,43 @@ class Request:
                 raise InputError(f"A request has an {name} of 1 to {NONCE_LENGTH_MAX} characters.")
 
 
+class Presentable(Protocol):
+    """A credential as its holder keeps it."""
+
+    @property
+    def sd_jwt(self) -> SdJwt:
+        """As issued, with all its disclosures."""
+
+    @property
+    def opened(self) -> OpenedClaims:
+        """What it says."""
+
+    @property
+    def holder_key(self) -> PublicKey | None:
+        """The key that it is bound to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCredential:
+    """A credential that was verified when it was added, read again to be shown."""
+
+    sd_jwt: SdJwt
+    opened: OpenedClaims
+    holder_key: PublicKey | None
+
+    @classmethod
+    def read(cls, text: str) -> "KeptCredential":
+        """Read what the wallet keeps.
+
+        Raises:
+            CredentialRefused, Malformed, LimitExceeded: it is no SD-JWT.
+        """
+        sd_jwt = parse_sd_jwt(text)
+        opened = open_disclosures(sd_jwt)
+        key = parse_holder_key(opened.claims.get("cnf"))
+        return cls(sd_jwt=sd_jwt, opened=opened, holder_key=key)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedPresentation:
     """What a verifier may rely on."""
@@ -78,7 +116,7 @@ class VerifiedPresentation:
 
 
 def present(
-    credential: VerifiedCredential,
+    credential: Presentable,
     places: Iterable[Place],
     *,
     request: Request,

@@ -139,7 +139,7 @@ def verify_signed(
         issued_at_s=time_of(claims, "iat"),
         not_before_s=time_of(claims, "nbf"),
         expires_at_s=time_of(claims, "exp"),
-        holder_key=_holder_key(claims.get("cnf")),
+        holder_key=parse_holder_key(claims.get("cnf")),
         status=parse_status(claims.get("status")),
     )
 
@@ -176,7 +176,12 @@ def parse_status(status: Json) -> StatusReference | None:
     return StatusReference(uri=uri, index=index)
 
 
-def _holder_key(confirmation: Json) -> PublicKey | None:
+def parse_holder_key(confirmation: Json) -> PublicKey | None:
+    """Return the key of a `cnf` claim (RFC 7800), or None where it names none in full.
+
+    Raises:
+        Malformed, AlgorithmRefused: it is no key for credentials.
+    """
     if confirmation is None:
         return None
     if not isinstance(confirmation, dict):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from billfold.credentials.dcql.claim_paths import path_text, places_at
 from billfold.credentials.dcql.query import ClaimQuery, CredentialQuery
 from billfold.credentials.disclosures import Place
-from billfold.credentials.held import MDOC, TECHNICAL_CLAIMS, HeldCredential
+from billfold.credentials.held import MDOC, TECHNICAL_CLAIMS, HeldCredential, leaves
 from billfold.importers.interface import Json
 
 _AKI = "aki"
@@ -26,8 +26,11 @@ class Answer:
     places: tuple[Place, ...]
     """Of the claims to show."""
 
+    shown: tuple[Place, ...]
+    """Of all single claims that the verifier learns: of those, and what is always shown."""
+
     claim_names: tuple[str, ...]
-    """All that the verifier learns, in words: those claims, and what is always shown."""
+    """The same, in words."""
 
     amount: int
     """How many single claims the verifier learns."""
@@ -67,6 +70,7 @@ def _answers(query: CredentialQuery, name: str, held: HeldCredential) -> Iterabl
                 query_id=query.id,
                 credential_id=name,
                 places=places,
+                shown=shown,
                 claim_names=tuple(path_text(place) for place in shown),
                 amount=len(shown),
                 preference=preference,
@@ -78,7 +82,7 @@ def learned(held: HeldCredential, places: Iterable[Place]) -> tuple[Place, ...]:
     wanted = set(places)
     return tuple(
         place
-        for place in _leaves(held.claims)
+        for place in leaves(held.claims)
         if place[0] not in TECHNICAL_CLAIMS and _is_shown(held, place, wanted)
     )
 
@@ -91,18 +95,6 @@ def _is_shown(held: HeldCredential, place: Place, wanted: set[Place]) -> bool:
         if head in held.withheld and not any(one[:size] == head for one in wanted):
             return False
     return True
-
-
-def _leaves(value: Json, place: Place = ()) -> Iterable[Place]:
-    match value:
-        case dict() if value:
-            for name, member in value.items():
-                yield from _leaves(member, (*place, name))
-        case list() if value:
-            for index, element in enumerate(value):
-                yield from _leaves(element, (*place, index))
-        case _:
-            yield place
 
 
 def _places(held: HeldCredential, claim: ClaimQuery) -> tuple[Place, ...]:
