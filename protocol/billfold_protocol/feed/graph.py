@@ -335,7 +335,8 @@ class FeedGraph:
         """Admit an entry, or return what it waits for."""
         entry = candidate.signed.value
         if not candidate.is_wanted and self.knows(entry):
-            outcome.passed_over.append(candidate.signed)
+            if candidate.has_waited:
+                outcome.passed_over.append(candidate.signed)
             return None
         tree = self._forest.trees.get(dep.feed)
         device = _owner(entry, tree)

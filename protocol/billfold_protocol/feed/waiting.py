@@ -31,6 +31,8 @@ class Candidate:
     is_wanted: bool = False
     """Whether this envelope is to take the place of the one that is here."""
 
+    has_waited: bool = False
+
     @property
     def size(self) -> int:
         """Bytes that it is charged for."""
@@ -81,6 +83,7 @@ class Waiting:
         size = self._size + candidate.size
         if count >= limits.WAITING_COUNT_MAX or size > limits.WAITING_SIZE_MAX:
             raise LimitExceeded("too many entries wait for others")
+        candidate.has_waited = True
         self._counts[feed] = count + 1
         self._size = size
         self._by_awaited.setdefault(awaited, {})[name] = candidate
