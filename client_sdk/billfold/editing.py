@@ -39,7 +39,9 @@ class EditBlock:
         self._commit = commit
         self._random = random
         self._natural_id = natural_id
-        self._edits: list[Edit] = []
+        self.edits: list[Edit] = []
+        """What the block does so far, in order."""
+
         self.change: Change | None = None
         """What the edits became, after the block; None if nothing differs."""
 
@@ -52,8 +54,8 @@ class EditBlock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None and self._edits:
-            self.change = await self._commit(self._edits)
+        if error is None and self.edits:
+            self.change = await self._commit(self.edits)
 
     def add(
         self,
@@ -123,35 +125,35 @@ class EditBlock:
 
     def set(self, record: str, field: str, value: Scalar) -> None:
         """Set a field."""
-        self._edits.append(FieldEdit(record, field, value))
+        self.edits.append(FieldEdit(record, field, value))
 
     def unset(self, record: str, field: str) -> None:
         """Take a field away."""
-        self._edits.append(RemoveField(record, field))
+        self.edits.append(RemoveField(record, field))
 
     def tag(self, record: str, tag: str, *, is_set: bool = True) -> None:
         """Put a tag on a record, or take it off."""
-        self._edits.append(FieldEdit(record, tag_field(tag), is_set))
+        self.edits.append(FieldEdit(record, tag_field(tag), is_set))
 
     def set_notes(self, record: str, text: str) -> None:
         """Make a record's note read like this; concurrent edits of it merge letter by letter."""
-        self._edits.append(EditText(record, text))
+        self.edits.append(EditText(record, text))
 
     def trash(self, record: str) -> None:
         """Put a record into the trash."""
-        self._edits.append(Trash(record))
+        self.edits.append(Trash(record))
 
     def restore(self, record: str) -> None:
         """Take a record out of the trash."""
-        self._edits.append(Restore(record))
+        self.edits.append(Restore(record))
 
     def purge(self, record: str) -> None:
         """Take all of a record's values away, for good."""
-        self._edits.append(Purge(record))
+        self.edits.append(Purge(record))
 
     def apply(self, edits: Iterable[Edit]) -> None:
         """Add edits that were made elsewhere, such as those that undo a change."""
-        self._edits.extend(edits)
+        self.edits.extend(edits)
 
 
 def natural_key_text(parts: tuple[str, ...]) -> str:

@@ -34,6 +34,11 @@ class WalletReading(ABC):
         return self._replica.wallet_id
 
     @property
+    def this_device(self) -> str:
+        """The id of the device we run on, 32 hexadecimal digits."""
+        return self._household.this_device.hex()
+
+    @property
     def membership_length(self) -> int:
         """How many entries the wallet's membership chain has, as this device knows it."""
         return self._replica.state.k + 1

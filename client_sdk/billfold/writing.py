@@ -7,16 +7,18 @@
 Spec: 41-records.md
 """
 
+import asyncio
 import importlib
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from billfold.activities import ActivityLog, log_edits, touches_log
 from billfold.document import Change, Edit, Scalar
 from billfold.editing import EditBlock
 from billfold.lockable import LockableWallet
 from billfold.model import (
-    Activity,
     AgentGrant,
     Agreement,
     DocumentRecord,
@@ -32,7 +34,12 @@ from billfold.model import (
     Relationship,
     Setting,
 )
+from billfold.opening import now_ms
+from billfold.restoring import DeviceTokenStore
+from billfold.statements import Statements
+from billfold.transport import Transport
 from billfold.typed_records import TypedRecords, View
+from billfold.unlocked import Unlocked
 
 if TYPE_CHECKING:
     from billfold.holdings import Credentials
@@ -40,6 +47,17 @@ if TYPE_CHECKING:
 
 class WalletWriting(LockableWallet):
     """A wallet whose records can be changed."""
+
+    def __init__(
+        self,
+        path: Path,
+        unlocked: Unlocked,
+        transport: Transport,
+        device_token_store: DeviceTokenStore,
+    ) -> None:
+        """Take over an open store; `create`, `open` and `link` are the ways to get a wallet."""
+        super().__init__(path, unlocked, transport, device_token_store)
+        self._log_lock = asyncio.Lock()
 
     def edit(self) -> EditBlock:
         """Begin several edits that become one change: `async with wallet.edit() as edit`."""
@@ -101,9 +119,9 @@ class WalletWriting(LockableWallet):
         return self.typed(Agreement)
 
     @property
-    def activities(self) -> TypedRecords[Activity]:
-        """What the wallet did, on all devices."""
-        return self.typed(Activity)
+    def activities(self) -> ActivityLog:
+        """What the wallet did, on all devices; it names claims and holds no values."""
+        return ActivityLog(lambda: self._replica, self.edit, now_ms)
 
     @property
     def preferences(self) -> TypedRecords[Preference]:
@@ -155,5 +173,14 @@ class WalletWriting(LockableWallet):
         """The person, and people they know."""
         return self.typed(Person)
 
+    @property
+    def statements(self) -> Statements:
+        """What the wallet says about the person: to review, to understand, to correct."""
+        return Statements(self, self.edit)
+
     async def _commit(self, edits: Sequence[Edit]) -> Change | None:
-        return await self._synchronizer.edit(list(edits))
+        if not touches_log(self._replica, edits):
+            return await self._synchronizer.edit(list(edits))
+        # One at a time, so that each entry of the log is linked to the one before it.
+        async with self._log_lock:
+            return await self._synchronizer.edit(log_edits(self._replica, edits))

@@ -36,6 +36,7 @@ from specs.vectors import (
     cases_messages,
     cases_passwords,
     cases_proofs,
+    cases_records,
     cases_recovery,
     cases_sealing,
     cases_shapes,
@@ -90,6 +91,7 @@ def build_files(folder: Path) -> dict[str, str]:
             "40-wallet-document", [*cases_document.build(), *cases_changes.build()]
         ),
         "credentials.json": _file("42-credentials", cases_credentials.build()),
+        "records.json": _file("41-records", cases_records.build()),
         "handshake.json": _file("20-handshake", cases_handshake.build()),
         "linking.json": _file("22-linking", cases_linking.build(kept)),
         "blobs.json": _file("23-blobs", cases_blobs.build()),

@@ -102,3 +102,4 @@ class Activity:
     device = text("device", "which device did it: its id in hexadecimal", merge=FIXED)
     number = integer("number", "its place in that device's log, from 1", merge=FIXED)
     previous = text("previous", "the hash of the one before it, in hexadecimal", merge=FIXED)
+    origin = text("origin", "which other wallet's log it is from, if it was imported", merge=FIXED)

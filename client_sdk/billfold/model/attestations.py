@@ -85,13 +85,17 @@ class Credential:
     instances = group(
         signed(
             "instances/*",
-            "the instances of a batch, by device and number",
+            "the instances of a batch, `<device id>.<number>`: the device that spends it",
             "OpenID4VCI 1.0 credentials",
             is_secret=True,
         )
     )
     uses = group(
-        text("uses/*", "the presentations: to whom, by a name of the presentation", merge=GROWS)
+        text(
+            "uses/*",
+            "the presentations, `<instance>/<its id>`: to whom; `-` for the one instance",
+            merge=GROWS,
+        )
     )
 
 

@@ -27,7 +27,6 @@ class Login:
         "the password; of two that were set apart both are kept",
         "CXF 1.0 basic-auth.password",
         is_secret=True,
-        is_statement=True,
     )
     totp = text("totp", "the secret of one-time codes", "CXF 1.0 totp.secret", is_secret=True)
     totp_period_s = integer("totp_period_s", "how long a code holds", "CXF 1.0 totp.period")

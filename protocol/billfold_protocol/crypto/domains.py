@@ -37,6 +37,8 @@ class Domain(Enum):
     LINKING_TRANSCRIPT = b"billfold/v1/hash/linking-transcript"
     BLOB_CHUNK = b"billfold/v1/hash/blob-chunk"
     BLOB_ID = b"billfold/v1/hash/blob"
+    ACTIVITY_HASH = b"billfold/v1/hash/activity"
+    ANSWER_ID = b"billfold/v1/hash/answer"
 
     MEMBERSHIP_SIGNATURE = b"billfold/v1/sign/membership-entry"
     MEMBERSHIP_ACCEPTANCE = b"billfold/v1/sign/membership-acceptance"
