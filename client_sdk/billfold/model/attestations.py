@@ -85,7 +85,7 @@ class Credential:
     instances = group(
         signed(
             "instances/*",
-            "the instances of a batch, `<device id>.<number>`: the device that spends it",
+            "the instances of a batch, by the feed that spends it and number",
             "OpenID4VCI 1.0 credentials",
             is_secret=True,
         )
@@ -93,7 +93,7 @@ class Credential:
     uses = group(
         text(
             "uses/*",
-            "the presentations, `<instance>/<its id>`: to whom; `-` for the one instance",
+            "the presentations, by instance and number: to whom",
             merge=GROWS,
         )
     )
