@@ -184,6 +184,10 @@ class Conversation:
         for message in self._pins.due(self.session.challenge.instance):
             self._line.send(message)
 
+    def look(self) -> None:
+        """Go on with snapshots, after work on one."""
+        self._snapshots.look()
+
     def send_beacon(self) -> None:
         """Tell the wallet's other devices what this one has seen."""
         self._comparison.send_beacon()

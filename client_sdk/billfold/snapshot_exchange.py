@@ -203,9 +203,13 @@ class SnapshotExchange:
             return
         if id_ not in self._keeper.judging.declined and self._keeper.is_needed(known.snapshot):
             if self._keeper.is_acceptable(known):
-                self._keeper.adopt(known, ciphertext)
-            else:
-                self._keeper.decline(known)
+                self._keeper.adopt(known, ciphertext, lambda: self._looked_at(id_))
+                return
+            self._keeper.decline(known)
+        self._looked_at(id_)
+
+    def _looked_at(self, id_: SnapshotId) -> None:
+        """Go on when a snapshot was taken, or declined."""
         if id_ in self._keeper.judging.declined:
             self._has_declined = self.is_beginning = True
         elif self._has_declined:

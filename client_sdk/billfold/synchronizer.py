@@ -15,6 +15,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 from billfold.authoring import Author, Authored
+from billfold.background import Background, report_failure
 from billfold.backoff import Backoff
 from billfold.committer import Committer, Sends
 from billfold.conversation import Conversation
@@ -43,9 +44,6 @@ from billfold_protocol.recovery import RecoveryPin
 REFUSED_RETRY_S = 20.0
 """How long pushes rest after the server refused one for want of room, or of rights."""
 
-SNAPSHOT_POLL_S = 0.02
-"""How often to look whether others have endorsed a snapshot that somebody waits for."""
-
 
 class Synchronizer:
     """One open replica."""
@@ -69,7 +67,10 @@ class Synchronizer:
         Raises:
             StoreError: the store cannot be read.
         """
-        self.replica = load()
+        self._background = Background(
+            self._work_done, failed=lambda error: self.tell(Warned(error))
+        )
+        self.replica = self._open(load)
         self.proposals = Proposals(lambda: self.replica)
         self.pins = Pins(lambda: self.replica, random)
         self._load = load
@@ -125,6 +126,7 @@ class Synchronizer:
             StoreError: the last commit failed.
         """
         await self.disconnect()
+        await self._background.stop()
         closed = TransportError("the wallet was closed before the server answered")
         self.proposals.abandon(closed)
         self.pins.abandon(closed)
@@ -144,7 +146,7 @@ class Synchronizer:
         if self._dialling is not None:
             self._dialling.cancel()
         self._dialling = asyncio.create_task(self._stay_connected())
-        self._dialling.add_done_callback(_report_failure)
+        self._dialling.add_done_callback(report_failure)
 
     async def disconnect(self) -> None:
         """Go offline."""
@@ -161,6 +163,10 @@ class Synchronizer:
             StoreError: they could not be made durable, and are undone.
         """
         return self._committer.edit(edits)
+
+    def wake(self) -> None:
+        """Store and send soon what is due."""
+        self._committer.wake()
 
     async def committed(self) -> None:
         """Wait until everything so far is durable on this device.
@@ -225,6 +231,19 @@ class Synchronizer:
         else:
             self.replica.resend()
 
+    def _open(self, load: Callable[[], Replica]) -> Replica:
+        replica = load()
+        replica.snapshots.judging.workbench = self._background
+        return replica
+
+    def _work_done(self) -> None:
+        """Go on with what a work beside the event loop has noted."""
+        self._tell_journal()
+        if self._conversation is not None:
+            self._conversation.look()
+            self._flush()
+        self._committer.wake()
+
     def _flush(self) -> None:
         """Move what the conversation wants to say to the sending task."""
         conversation = self._conversation
@@ -254,7 +273,7 @@ class Synchronizer:
         if self._sending is not None:
             self._sending.end()
         try:
-            self.replica = self._load()
+            self.replica = self._open(self._load)
         except StoreError as fatal:
             self.tell(Warned(fatal))
             raise
@@ -305,6 +324,7 @@ class Synchronizer:
                 frame = await connection.receive()
                 was_live = conversation.is_live
                 conversation.receive(frame)
+                await self._background.settled()
                 self._tell_journal()
                 self._flush()
                 if conversation.is_live and not was_live:
@@ -341,17 +361,6 @@ class Synchronizer:
             self._said = said
             self.tell(Warned(error))
         self.tell(ConnectionChanged(is_online=False, reason=error))
-
-    async def compact(self, deadline_s: float) -> bool:
-        """Wait until the server holds a snapshot of everything; False if none stands in time."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(deadline_s):
-                while not (self.is_synced and self.replica.snapshots.is_current):
-                    self.replica.snapshots.make_now()
-                    self._committer.wake()
-                    await asyncio.sleep(SNAPSHOT_POLL_S)
-                return True
-        return False
 
     async def sync(self, deadline_s: float) -> BillfoldError | None:
         """Wait until everything is in step and durable, or for so long; return what prevents it."""
@@ -390,10 +399,3 @@ class Synchronizer:
         """Check that what waits to be sent could be: on a device that may only read it never is."""
         if self.is_online and self.replica.unsynced_count > 0:
             self.replica.require_right_to_write()
-
-
-def _report_failure(task: asyncio.Task[None]) -> None:
-    """Let a fault of ours be seen at once: the task that stays connected does not end by itself."""
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        task.get_loop().call_exception_handler({"message": "syncing failed", "exception": error})

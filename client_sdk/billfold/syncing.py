@@ -3,6 +3,8 @@
 Spec: 21-sync.md
 """
 
+import asyncio
+import contextlib
 import time
 
 from billfold.attachments import Attachments
@@ -29,3 +31,19 @@ async def sync_all(
         unsynced_count=synchronizer.replica.unsynced_count,
         reason=error,
     )
+
+
+async def compact(synchronizer: Synchronizer, deadline_s: float) -> bool:
+    """Wait until the server holds a snapshot of everything; False if none stands in time."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(deadline_s):
+            while not (synchronizer.is_synced and synchronizer.replica.snapshots.is_current):
+                synchronizer.replica.snapshots.make_now()
+                synchronizer.wake()
+                await asyncio.sleep(SNAPSHOT_POLL_S)
+            return True
+    return False
+
+
+SNAPSHOT_POLL_S = 0.02
+"""How often to look whether others have endorsed a snapshot that somebody waits for."""

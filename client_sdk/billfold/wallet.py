@@ -21,7 +21,7 @@ from billfold.reports import Status, SyncReport, status_of
 from billfold.restoring import DeviceTokenStore
 from billfold.servers import SERVER_KEY, Server, encode_server, parse_server
 from billfold.store import WalletStore
-from billfold.syncing import sync_all
+from billfold.syncing import compact, sync_all
 from billfold.transport import DefaultTransport, Transport, normalise_address
 from billfold.unlocked import Unlocked
 from billfold.writing import WalletWriting
@@ -222,7 +222,7 @@ class Wallet(WalletWriting):
         Args:
             deadline_s: seconds.
         """
-        return await self._synchronizer.compact(deadline_s)
+        return await compact(self._synchronizer, deadline_s)
 
     def devices(self) -> list[Device]:
         """Return the wallet's devices in the order they joined, removed ones last."""

@@ -6,7 +6,7 @@ Spec: 40-wallet-document.md
 """
 
 from billfold.document.changes import change_actor, hash_of
-from billfold.document.document import Applied, Change, Document
+from billfold.document.document import Change, Document
 from billfold.document.edits import (
     Edit,
     EditText,
@@ -31,6 +31,7 @@ from billfold.document.merge_kinds import (
     read_values,
     stays,
 )
+from billfold.document.outcome import Applied
 from billfold.document.values import (
     Conflict,
     FieldState,

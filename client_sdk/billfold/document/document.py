@@ -6,7 +6,7 @@ that fails leaves the document as it was.
 Spec: 40-wallet-document.md
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,7 +20,7 @@ from billfold.document.identifiers import check_record_id, field_key, record_id
 from billfold.document.intake import Intake, SetAside
 from billfold.document.limits import ACTOR_SIZE, BATCH_COUNT_MAX
 from billfold.document.merge_kinds import MergeKinds, base_merge_kinds
-from billfold.document.outcome import Outcome
+from billfold.document.outcome import Applied, Outcome
 from billfold.document.plan import Plan
 from billfold.document.values import Conflict, FieldState, RecordView, Scalar
 from billfold.document.view import Touched, View
@@ -39,26 +39,6 @@ class Change:
 
     touched: frozenset[Touched]
     """The (record, field) pairs that differ; the field is `notes` for a note."""
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What became of changes of other devices."""
-
-    touched: frozenset[Touched]
-    """The (record, field) pairs that may differ; the field is `notes` for a note."""
-
-    hashes: tuple[bytes, ...]
-    """The changes now in the document, dependencies first, earlier waiting ones among them."""
-
-    set_aside: tuple[SetAside, ...]
-    """What was set aside in this call; keep these, and give them to `load`."""
-
-    refused: tuple[bytes, ...]
-    """Changes, in bytes, for which there is no room while so many wait; give them again later."""
-
-    missing: frozenset[bytes]
-    """Hashes of changes that waiting ones build on."""
 
 
 class Document:
@@ -138,6 +118,16 @@ class Document:
     def has_change(self, change_hash: bytes) -> bool:
         """Tell whether a change is part of the document."""
         return self._intake.has(change_hash)
+
+    @property
+    def hashes(self) -> KeysView[bytes]:
+        """The hashes of all changes of the document, in no order."""
+        return self._intake.hashes
+
+    @property
+    def kept(self) -> bytes:
+        """The document as it can be read back, but not in the form that `save` makes."""
+        return self._engine.kept
 
     def changes(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield every change's hash and bytes, dependencies first."""

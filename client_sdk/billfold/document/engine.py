@@ -117,6 +117,11 @@ class Engine:
         """The hashes of the changes that no other builds on, sorted."""
         return tuple(sorted(self._document.get_heads()))
 
+    @property
+    def kept(self) -> bytes:
+        """What `rebuild` goes back to: the last saved bytes with the changes since."""
+        return self._base + b"".join(self._tail)
+
     def save(self) -> bytes:
         """Return the whole document with its history, in the shortest form that can be read back.
 
@@ -129,7 +134,7 @@ class Engine:
             is_readable = _loaded(saved).get_heads() == self._document.get_heads()
         except StoreDamaged:
             is_readable = False
-        self._base = saved if is_readable else self._base + b"".join(self._tail)
+        self._base = saved if is_readable else self.kept
         self._tail = []
         self._tail_size = 0
         return self._base
@@ -304,7 +309,7 @@ class Engine:
                 _splice(transaction, splice)
 
     def _built(self) -> core.Document:
-        saved = self._base + b"".join(self._tail)
+        saved = self.kept
         if not saved:
             return core.Document(self._actor)
         document = _loaded(saved)

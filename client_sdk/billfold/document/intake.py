@@ -13,7 +13,7 @@ Spec: 40-wallet-document.md
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, KeysView, Mapping
 from dataclasses import dataclass
 
 from billfold.document.changes import ParsedChange, hash_of, parse_change, parse_header
@@ -107,6 +107,11 @@ class Intake:
             for dependency in changes[min(changes)][0].dependencies
             if dependency not in self._counters and dependency not in self._waiting_hashes
         )
+
+    @property
+    def hashes(self) -> KeysView[bytes]:
+        """The hashes of the changes that the document has."""
+        return self._counters.keys()
 
     def has(self, change_hash: bytes) -> bool:
         """Tell whether the document has this change."""

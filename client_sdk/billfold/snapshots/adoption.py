@@ -11,13 +11,12 @@ from collections.abc import Sequence
 
 from billfold.bases import base_heads
 from billfold.core import Core, describe_set_aside
-from billfold.document import MergeKinds
+from billfold.document import Document
 from billfold.snapshots.comparison import changes_beyond
-from billfold.snapshots.content import document_of
 from billfold.snapshots.recent import RecentEntries
 from billfold.store import AppendChanges, PutQuarantined, ReplaceDocument
 from billfold_protocol.crypto.signing import Verified
-from billfold_protocol.errors import BillfoldError, SnapshotMismatch
+from billfold_protocol.errors import SnapshotMismatch
 from billfold_protocol.feed import Outcome
 from billfold_protocol.snapshot import Snapshot
 from billfold_protocol.snapshot_sealing import SnapshotContent
@@ -28,31 +27,35 @@ def adopt(
     entries: RecentEntries,
     statement: Verified[Snapshot],
     content: SnapshotContent,
+    document: Document,
     *,
     pending: Sequence[bytes],
-    merge_kinds: MergeKinds,
 ) -> Outcome:
     """Stand on a snapshot; return which waiting entries count by it.
 
+    Args:
+        core: the replica's parts; its document is replaced.
+        entries: what is stored, or will be.
+        statement: the snapshot's.
+        content: what it holds.
+        document: the same, opened, with `pending` on top.
+        pending: the changes here that no entry carries yet.
+
     Raises:
-        SnapshotMismatch: it lacks a change that is here and that it covers, or is no document.
+        SnapshotMismatch: it lacks a change that is here and that it covers.
         StoreDamaged: this device's own entries cannot be read.
     """
     snapshot = statement.value
-    own = list(core.document.changes())
-    try:
-        document = document_of(content, pending, actor=core.feed, merge_kinds=merge_kinds)
-    except BillfoldError as error:
-        raise SnapshotMismatch("the snapshot holds no document") from error
     kept: list[bytes] = []
-    if own:
-        known = {change_hash for change_hash, _ in document.changes()}
-        known.update(item.hash for item in document.set_aside)
-        beyond = changes_beyond(core, entries, snapshot, pending)
-        missing = [(hash_, raw) for hash_, raw in own if hash_ not in known]
-        if any(hash_ not in beyond for hash_, _ in missing):
-            raise SnapshotMismatch("the snapshot lacks a change that this device holds")
-        kept = [*(raw for _, raw in missing), *core.document.waiting]
+    if core.document.heads:
+        known = document.hashes | {item.hash for item in document.set_aside}
+        if not known >= core.document.hashes:
+            beyond = changes_beyond(core, entries, snapshot, pending)
+            missing = [(hash_, raw) for hash_, raw in core.document.changes() if hash_ not in known]
+            if any(hash_ not in beyond for hash_, _ in missing):
+                raise SnapshotMismatch("the snapshot lacks a change that this device holds")
+            kept = [raw for _, raw in missing]
+        kept += core.document.waiting
     document.apply(kept)
     core.document = document
     core.write(ReplaceDocument(content.saved), AppendChanges((*content.waiting, *kept)))

@@ -15,11 +15,14 @@ from billfold.core import Core, verified_entry
 from billfold.document import Document, MergeKinds, hash_of
 from billfold.snapshots.content import document_of, openings_of
 from billfold.snapshots.recent import RecentEntries
+from billfold.snapshots.workbench import Hands
 from billfold_protocol.envelope import open_entry
 from billfold_protocol.errors import BillfoldError, SnapshotMismatch
 from billfold_protocol.feed import Dep, parse_entry
 from billfold_protocol.snapshot import Snapshot
 from billfold_protocol.snapshot_sealing import SnapshotContent
+
+HASH_SIZE = 32
 
 
 def holds_all_of(core: Core, snapshot: Snapshot) -> bool:
@@ -44,29 +47,55 @@ def holds_all_of(core: Core, snapshot: Snapshot) -> bool:
     return True
 
 
+async def changes_in(
+    content: SnapshotContent, hands: Hands, *, actor: bytes, merge_kinds: MergeKinds
+) -> set[bytes]:
+    """Return the hashes of all changes in a snapshot: in its document, waiting and set aside.
+
+    Raises:
+        SnapshotMismatch: it holds no document.
+    """
+    try:
+        found = await hands.apart("hashes", content.saved)
+        if found is None:
+            return await hands.do(
+                lambda: _all_changes(document_of(content, (), actor=actor, merge_kinds=merge_kinds))
+            )
+    except BillfoldError as error:
+        raise SnapshotMismatch("the snapshot holds no document") from error
+    hashes = {found[start : start + HASH_SIZE] for start in range(0, len(found), HASH_SIZE)}
+    hashes.update(hash_of(change) for change in content.waiting)
+    hashes.update(item.hash for item in content.aside if item.is_change)
+    return hashes
+
+
 def check_content(
     core: Core,
     entries: RecentEntries,
     snapshot: Snapshot,
     content: SnapshotContent,
+    theirs: set[bytes],
     *,
     pending: Iterable[bytes],
-    merge_kinds: MergeKinds,
 ) -> None:
     """Check that a snapshot holds exactly what it covers; all of that must be here.
+
+    Args:
+        core: the replica's parts.
+        entries: what is stored, or will be.
+        snapshot: the statement.
+        content: what it holds.
+        theirs: the hashes of all changes in it.
+        pending: the changes here that no entry carries yet.
 
     Raises:
         SnapshotMismatch: it leaves a change out, adds one, or sets aside what is in order.
         StoreDamaged: this device's own entries cannot be read.
     """
-    try:
-        document = document_of(content, (), actor=core.feed, merge_kinds=merge_kinds)
-    except BillfoldError as error:
-        raise SnapshotMismatch("the snapshot holds no document") from error
     if content.openings != openings_of(core, snapshot.covered):
         raise SnapshotMismatch("the snapshot says of a feed that it began otherwise")
     beyond = changes_beyond(core, entries, snapshot, pending)
-    mine, theirs = _all_changes(core.document) - beyond, _all_changes(document)
+    mine = _all_changes(core.document) - beyond
     if mine - theirs:
         raise SnapshotMismatch(f"the snapshot leaves out {len(mine - theirs)} changes")
     if theirs - mine:
@@ -104,7 +133,7 @@ def changes_beyond(
 
 
 def _all_changes(document: Document) -> set[bytes]:
-    found = {change_hash for change_hash, _ in document.changes()}
+    found = set(document.hashes)
     found.update(hash_of(change) for change in document.waiting)
     found.update(item.hash for item in document.set_aside)
     return found

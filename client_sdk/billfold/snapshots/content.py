@@ -34,10 +34,14 @@ def cover_of(core: Core) -> Cover:
     return cover
 
 
-def content_of(core: Core) -> SnapshotContent | None:
+def content_of(core: Core, saved: bytes | None = None) -> SnapshotContent | None:
     """Return all that a replica's document says, and what it has set aside.
 
     None while an entry that was set aside is on its way to the store.
+
+    Args:
+        core: the replica's parts.
+        saved: the document, if it is not to be saved here.
 
     Raises:
         StoreDamaged: what was set aside is damaged.
@@ -69,7 +73,7 @@ def content_of(core: Core) -> SnapshotContent | None:
         for item in core.document.set_aside
     ]
     return SnapshotContent(
-        saved=core.document.save(),
+        saved=core.document.save() if saved is None else saved,
         aside=tuple(sorted((*entries, *changes), key=lambda item: item.hash)),
         waiting=core.document.waiting,
         openings=openings_of(core, cover_of(core)),

@@ -16,11 +16,12 @@ from billfold.bases import base_heads
 from billfold.core import Core
 from billfold.document import MergeKinds
 from billfold.events import Warned
-from billfold.snapshots.comparison import check_content, holds_all_of
+from billfold.snapshots.comparison import changes_in, check_content, holds_all_of
 from billfold.snapshots.content import openings_of
 from billfold.snapshots.foundation import Foundation
 from billfold.snapshots.known import KnownSnapshot
 from billfold.snapshots.recent import RecentEntries
+from billfold.snapshots.workbench import AtOnce, Hands, Workbench
 from billfold.store import ForgetEntries
 from billfold_protocol import limits
 from billfold_protocol.errors import (
@@ -29,7 +30,7 @@ from billfold_protocol.errors import (
     SnapshotMismatch,
     StoreError,
 )
-from billfold_protocol.ids import SnapshotId, short
+from billfold_protocol.ids import EpochKey, SnapshotId, short
 from billfold_protocol.messages import Judge
 from billfold_protocol.snapshot import (
     Judgement,
@@ -69,6 +70,7 @@ class Judging:
         self._known = known
         self._pending = pending
         self._merge_kinds = merge_kinds
+        self.workbench: Workbench = AtOnce()
         self.recent = RecentEntries(core)
         self.grace_s = limits.SNAPSHOT_GRACE_S
         """How long after its own comparison this device holds what a snapshot covers."""
@@ -126,21 +128,22 @@ class Judging:
         core, snapshot = self._core, known.snapshot
         key = core.epoch_keys.get(snapshot.epoch)
         self.judged.add(snapshot.id)
-        if key is None or core.member is None:
-            return
+        if key is not None and core.member is not None:
+            self.workbench.start(lambda hands: self._judge(hands, known, ciphertext, key))
+
+    async def _judge(
+        self, hands: Hands, known: KnownSnapshot, ciphertext: bytes, key: EpochKey
+    ) -> None:
+        core, snapshot = self._core, known.snapshot
         try:
-            content = open_snapshot(known.statement, ciphertext, key)
-            if not holds_all_of(core, snapshot):
+            content = await hands.do(lambda: open_snapshot(known.statement, ciphertext, key))
+            theirs = await changes_in(
+                content, hands, actor=core.feed, merge_kinds=self._merge_kinds
+            )
+            if core.member is None or not holds_all_of(core, snapshot):
                 self.judged.discard(snapshot.id)
                 return
-            check_content(
-                core,
-                self.recent,
-                snapshot,
-                content,
-                pending=self._pending(),
-                merge_kinds=self._merge_kinds,
-            )
+            check_content(core, self.recent, snapshot, content, theirs, pending=self._pending())
         except StoreError:
             raise
         except CommitMismatch as error:

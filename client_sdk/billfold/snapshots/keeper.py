@@ -6,20 +6,24 @@ with those of the last commit, which may be under way.
 Spec: 16-snapshots.md
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 
+from billfold.bases import Openings
 from billfold.core import Core
-from billfold.document import MergeKinds
+from billfold.document import Document, MergeKinds
 from billfold.events import RecordsChanged, SnapshotLoaded, Warned
 from billfold.inbox import Inbox
 from billfold.outbox import Outbox
 from billfold.snapshots.adoption import adopt
-from billfold.snapshots.content import content_of, cover_of
+from billfold.snapshots.content import content_of, cover_of, document_of
 from billfold.snapshots.foundation import Foundation
 from billfold.snapshots.judging import Judging
 from billfold.snapshots.known import KnownSnapshot
 from billfold.snapshots.pace import Pace
+from billfold.snapshots.workbench import LARGE_SIZE, Hands
 from billfold.store import ForgetEntries
 from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Verified
@@ -27,6 +31,7 @@ from billfold_protocol.errors import (
     BillfoldError,
     Equivocation,
     LimitExceeded,
+    SnapshotMismatch,
     StoreError,
     UnknownEpoch,
 )
@@ -36,7 +41,7 @@ from billfold_protocol.messages import OfferSnapshot, WantSnapshot, Wish
 from billfold_protocol.snapshot import (
     Snapshot,
 )
-from billfold_protocol.snapshot_sealing import open_snapshot, seal_snapshot
+from billfold_protocol.snapshot_sealing import SnapshotContent, open_snapshot, seal_snapshot
 
 
 class Keeper:
@@ -77,6 +82,7 @@ class Keeper:
             merge_kinds=merge_kinds,
         )
         self._offered: tuple[Verified[Snapshot], bytes] | None = None
+        self._is_making = False
 
     @property
     def offered(self) -> Verified[Snapshot] | None:
@@ -166,10 +172,12 @@ class Keeper:
         self.pace.note_commit()
         self.judging.recent.note()
         self.judging.stand_on_due()
-        if not is_live or self._offered is not None or not self._may_make():
+        if not is_live or self._is_making or self._offered is not None or not self._may_make():
             return
         if self.pace.is_due(max(self.known.values(), key=_entries_count, default=None)):
-            self._make()
+            self._is_making = True
+            self.pace.begin_again()
+            self.judging.workbench.start(self._make_one)
 
     @property
     def is_current(self) -> bool:
@@ -191,31 +199,62 @@ class Keeper:
         """How many entries count here."""
         return sum(dep.seq + 1 for dep in self._core.graph.counted_heads)
 
-    def adopt(self, known: KnownSnapshot, ciphertext: bytes) -> None:
-        """Begin with a snapshot, or go on with it; ask for another if it is not what it says."""
+    def adopt(self, known: KnownSnapshot, ciphertext: bytes, then: Callable[[], None]) -> None:
+        """Begin with a snapshot, or go on with it; ask for another if it is not what it says.
+
+        Args:
+            known: the snapshot.
+            ciphertext: its bytes.
+            then: is called when it is done, one way or the other.
+        """
+        self.judging.workbench.start(
+            lambda hands: self._adopt(hands, known, ciphertext, then), is_awaited=True
+        )
+
+    async def _adopt(
+        self, hands: Hands, known: KnownSnapshot, ciphertext: bytes, then: Callable[[], None]
+    ) -> None:
         core, snapshot = self._core, known.snapshot
         try:
             key = core.epoch_keys.get(snapshot.epoch)
             if key is None:
                 raise UnknownEpoch("the snapshot is of an epoch whose key is not here")
-            content = open_snapshot(known.statement, ciphertext, key)
-            pending = self._pending_changes()
+            content = await hands.do(lambda: open_snapshot(known.statement, ciphertext, key))
+            document, pending = await self._opened(hands, content)
             outcome = adopt(
-                core,
-                self.judging.recent,
-                known.statement,
-                content,
-                pending=pending,
-                merge_kinds=self._merge_kinds,
+                core, self.judging.recent, known.statement, content, document, pending=pending
             )
         except StoreError:
             raise
         except BillfoldError as error:
             self.judging.warn(known, error)
             self.decline(known)
-            return
+        else:
+            self._stand_on(known, content.openings, ciphertext)
+            self._inbox.settle(outcome)
+            core.tell(SnapshotLoaded(entries_count=known.entries_count))
+            core.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
+        then()
+
+    async def _opened(
+        self, hands: Hands, content: SnapshotContent
+    ) -> tuple[Document, tuple[bytes, ...]]:
+        """Return a snapshot's document with the edits on top that no entry carries yet."""
+        core, kinds = self._core, self._merge_kinds
+        while True:
+            feed, pending = core.feed, self._pending_changes()
+            opening = partial(document_of, content, pending, actor=feed, merge_kinds=kinds)
+            try:
+                document = await hands.do(opening)
+            except BillfoldError as error:
+                raise SnapshotMismatch("the snapshot holds no document") from error
+            if (feed, pending) == (core.feed, self._pending_changes()):
+                return document, pending
+
+    def _stand_on(self, known: KnownSnapshot, openings: Openings, ciphertext: bytes) -> None:
+        core, snapshot = self._core, known.snapshot
         self.foundation.keep(snapshot.id, ciphertext)
-        self.foundation.stand_on(known.statement, content.openings, known.endorsements.values())
+        self.foundation.stand_on(known.statement, openings, known.endorsements.values())
         core.write(
             *(
                 ForgetEntries(feed, covered.seq)
@@ -226,9 +265,6 @@ class Keeper:
         covered = snapshot.covered.get(core.feed)
         if covered is not None:
             self._outbox.covered(covered.seq)
-        self._inbox.settle(outcome)
-        core.tell(SnapshotLoaded(entries_count=known.entries_count))
-        core.tell(RecordsChanged(fields=frozenset(), device=None, is_local=False))
 
     def _acknowledge(self, snapshot: Snapshot) -> None:
         """Take own entries as acknowledged that were pruned before the ack had come.
@@ -261,30 +297,56 @@ class Keeper:
             and bool(core.graph.vector)
         )
 
-    def _make(self) -> None:
+    async def _make(self, hands: Hands) -> None:
+        """Make a snapshot of what is here now; what comes meanwhile is in the next one."""
         core = self._core
-        key = core.epoch_key
+        key, state, cover, time_ms = core.epoch_key, core.chain.state, cover_of(core), core.now_ms()
         assert key is not None
-        content = content_of(core)
+        kept = core.document.kept
+        if len(kept) < LARGE_SIZE:
+            content = content_of(core)
+        else:
+            content = content_of(core, b"")
+            if content is not None:
+                content = replace(content, saved=await self._saved(hands, kept))
         if content is None:
+            self.pace.count_anew()
             return
+        sealing = partial(
+            seal_snapshot,
+            content,
+            cover,
+            maker=core.secrets.maker,
+            state=state,
+            key=key,
+            time_s=max(0, time_ms // 1000),
+            random=core.random,
+        )
         try:
-            statement, ciphertext = seal_snapshot(
-                content,
-                cover_of(core),
-                maker=core.secrets.maker,
-                state=core.chain.state,
-                key=key,
-                time_s=max(0, core.now_ms() // 1000),
-                random=core.random,
-            )
+            statement, ciphertext = await hands.do(sealing)
         except LimitExceeded as error:
             self.pace.give_up()
             core.tell(Warned(error))
             return
+        if not core.may_write:
+            return
         self._offered = (statement, ciphertext)
-        self.pace.begin_again()
         core.journal.sends.append(OfferSnapshot(wallet_id=core.wallet_id, statement=statement.raw))
+
+    async def _saved(self, hands: Hands, kept: bytes) -> bytes:
+        """Return a document in its shortest form."""
+        saved = await hands.apart("save", kept)
+        if saved is None:
+            feed, kinds = self._core.feed, self._merge_kinds
+            opening = partial(Document.load, kept, actor=feed, merge_kinds=kinds)
+            saved = await hands.do(lambda: opening().save())
+        return saved
+
+    async def _make_one(self, hands: Hands) -> None:
+        try:
+            await self._make(hands)
+        finally:
+            self._is_making = False
 
 
 def _entries_count(known: KnownSnapshot) -> int:
