@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from billfold.document import apart as program
+from billfold.replica import Replica
 from billfold.snapshots.workbench import LARGE_SIZE, Apart, Result, Work
 from billfold_protocol.errors import StoreDamaged, StoreError
 
@@ -31,6 +32,11 @@ class Background:
         self._failed = failed
         self._tasks: set[asyncio.Task[None]] = set()
         self._awaited: asyncio.Task[None] | None = None
+
+    def serve(self, replica: Replica) -> Replica:
+        """Do a replica's heavy work from now on; return the replica."""
+        replica.snapshots.judging.workbench = self
+        return replica
 
     def start(self, work: Work, *, is_awaited: bool = False) -> None:
         """Begin a work."""

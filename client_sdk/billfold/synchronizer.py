@@ -70,7 +70,7 @@ class Synchronizer:
         self._background = Background(
             self._work_done, failed=lambda error: self.tell(Warned(error))
         )
-        self.replica = self._open(load)
+        self.replica = self._background.serve(load())
         self.proposals = Proposals(lambda: self.replica)
         self.pins = Pins(lambda: self.replica, random)
         self._load = load
@@ -231,11 +231,6 @@ class Synchronizer:
         else:
             self.replica.resend()
 
-    def _open(self, load: Callable[[], Replica]) -> Replica:
-        replica = load()
-        replica.snapshots.judging.workbench = self._background
-        return replica
-
     def _work_done(self) -> None:
         """Go on with what a work beside the event loop has noted."""
         self._tell_journal()
@@ -273,7 +268,7 @@ class Synchronizer:
         if self._sending is not None:
             self._sending.end()
         try:
-            self.replica = self._open(self._load)
+            self.replica = self._background.serve(self._load())
         except StoreError as fatal:
             self.tell(Warned(fatal))
             raise
