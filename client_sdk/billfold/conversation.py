@@ -13,12 +13,12 @@ from billfold.branching import Branching
 from billfold.comparing import Comparison
 from billfold.consents import keep_checkpoint
 from billfold.cursor import CURSOR_KEY, encode_cursor
+from billfold.desks import Desks
 from billfold.entrance import Entrance
 from billfold.events import Event, Synced, SyncProgress
 from billfold.evidence import heads_on_server
 from billfold.journal import PushDue, Send, SubscribeDue
 from billfold.line import Line
-from billfold.pins import Pins
 from billfold.proposals import Proposals
 from billfold.pushing import Pushing
 from billfold.refusals import error_of
@@ -55,6 +55,7 @@ from billfold_protocol.messages import (
     SnapshotBytes,
     SnapshotHeld,
     SnapshotWanted,
+    TellMailbox,
     WantSnapshot,
     Wraps,
 )
@@ -72,7 +73,7 @@ class Conversation:
         token: str | None,
         random: RandomBytes,
         tell: Callable[[Event], None],
-        pins: Pins | None = None,
+        desks: Desks | None = None,
     ) -> None:
         """Begin.
 
@@ -83,7 +84,7 @@ class Conversation:
             token: what the operator gave for registering, if anything.
             random: the source of random bytes.
             tell: takes events.
-            pins: what leads recovery words to the wallet; its own if None.
+            desks: what goes on from one connection to the next; its own if None.
         """
         self._line = Line(
             get_replica=replica,
@@ -95,8 +96,8 @@ class Conversation:
         )
         self._proposals = proposals
         self._device = replica().core.device_id
-        self._pins = pins or Pins(replica, random)
-        self._pins.connected()
+        self._desks = desks or Desks.of(replica, random, tell)
+        self._desks.connected()
         self._snapshots = SnapshotExchange(self._line)
         self._entrance = Entrance(self._line, self._snapshots.wish)
         self._pushing = Pushing(self._line)
@@ -106,6 +107,9 @@ class Conversation:
         self._has_caught_up = False
         self._read_n = 0
         """Arrival number up to which the server's log has been read, or is this device's own."""
+
+        self._acked_n = 0
+        """Arrival number up to which own entries were acknowledged."""
 
     @property
     def session(self) -> ClientSession:
@@ -181,8 +185,11 @@ class Conversation:
         append = self._proposals.next(lambda: heads_on_server(self._line.replica))
         if append is not None:
             self._line.send(append)
-        for message in self._pins.due(self.session.challenge.instance):
+        instance = self.session.challenge.instance
+        for message in self._desks.pins.due(instance):
             self._line.send(message)
+        for request in self._desks.mailroom.due(instance, max(self._read_n, self._acked_n)):
+            self._line.send(request)
 
     def look(self) -> None:
         """Go on with snapshots, after work on one."""
@@ -220,13 +227,8 @@ class Conversation:
                 self._branching.caught_up()
             case CaughtUp(n=n):
                 self._caught_up(n)
-            case Acked(ack=ack):
-                self._pushing.acked()
-                if ack.n == self._read_n + len(ack.ids):
-                    # What arrived since is what this device has sent: there is nothing to read.
-                    self._has_read(ack.n)
-                self._comparison.acked(event)
-                self.tell_if_synced()
+            case Acked():
+                self._acked(event)
             case Refused(rejection=rejection):
                 self._branching.refused(rejection.ids)
                 self._comparison.refused(rejection)
@@ -246,8 +248,10 @@ class Conversation:
                 self._snapshots.receive(event)
             case Ended(reason=reason):
                 self._ended(reason)
+            case TellMailbox(news=news):
+                self._desks.mailroom.receive(news)
             case LocatorKept(locator=locator):
-                self._pins.kept(locator)
+                self._desks.pins.kept(locator)
             case Left() | Located():
                 pass
 
@@ -258,6 +262,16 @@ class Conversation:
         self._comparison.accepted(accepted)
         if not self._branching.accepted(accepted):
             self._comparison.offer_members(accepted.checkpoint.k)
+
+    def _acked(self, event: Acked) -> None:
+        ack = event.ack
+        self._pushing.acked()
+        self._acked_n = max(self._acked_n, ack.n)
+        if ack.n == self._read_n + len(ack.ids):
+            # What arrived since is what this device has sent: there is nothing to read.
+            self._has_read(ack.n)
+        self._comparison.acked(event)
+        self.tell_if_synced()
 
     def _entries(self, message: Entries) -> None:
         replica = self._line.replica
@@ -271,6 +285,7 @@ class Conversation:
             total = max(self._total_count, self._done_count)
             self._line.tell(SyncProgress(done=self._done_count, total=total))
         self._snapshots.look()
+        self._desks.mailroom.entries_came()
 
     def _has_read(self, n: int) -> None:
         self._read_n = n

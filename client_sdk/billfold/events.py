@@ -135,6 +135,43 @@ class AttachmentStored:
     """Its id."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived:
+    """An organisation has written; the message is a record now."""
+
+    record: str
+    relationship: str
+    """The record of the organisation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRefused:
+    """Something came by a channel that is no message of its organisation; nothing of it is kept."""
+
+    relationship: str
+    error: BillfoldError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSent:
+    """The server holds an own message for the organisation, and no other in its place."""
+
+    record: str
+    """The own message."""
+
+    answered: str | None
+    """The message that it answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerNotSent:
+    """An own message was not sent: another device had answered, or the server refused it."""
+
+    record: str
+    answered: str | None
+    error: BillfoldError
+
+
 @dataclass(frozen=True, slots=True)
 class Warned:
     """Something is wrong that the person should know; the wallet goes on."""
@@ -156,5 +193,9 @@ Event = (
     | ConnectionChanged
     | AttachmentProgress
     | AttachmentStored
+    | MessageReceived
+    | MessageRefused
+    | AnswerSent
+    | AnswerNotSent
     | Warned
 )

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from billfold.attachments import Attachments
+from billfold.channels import Channels
 from billfold.household import Household
 from billfold.keyring import Unlock, change_unlock
 from billfold.opening import open_store
@@ -141,6 +142,11 @@ class LockableWallet(WalletReading):
     def attachments(self) -> Attachments:
         """The files that belong to records."""
         return self._require_unlocked().attachments
+
+    @property
+    def channels(self) -> Channels:
+        """The sealed channels with organisations."""
+        return self._require_unlocked().channels
 
     @property
     def _synchronizer(self) -> Synchronizer:

@@ -19,10 +19,10 @@ from billfold.background import Background, report_failure
 from billfold.backoff import Backoff
 from billfold.committer import Committer, Sends
 from billfold.conversation import Conversation
+from billfold.desks import Desks
 from billfold.document import Change, Edit
 from billfold.events import ConnectionChanged, Event, RecordsChanged, Synced, Warned
 from billfold.listening import EventStream
-from billfold.pins import Pins
 from billfold.proposals import Proposals
 from billfold.replica import Replica
 from billfold.sending import Sending
@@ -72,7 +72,7 @@ class Synchronizer:
         )
         self.replica = self._background.serve(load())
         self.proposals = Proposals(lambda: self.replica)
-        self.pins = Pins(lambda: self.replica, random)
+        self.desks = Desks.of(lambda: self.replica, random, self.tell)
         self._load = load
         self._transport = transport
         self._random = random
@@ -129,7 +129,7 @@ class Synchronizer:
         await self._background.stop()
         closed = TransportError("the wallet was closed before the server answered")
         self.proposals.abandon(closed)
-        self.pins.abandon(closed)
+        self.desks.pins.abandon(closed)
         try:
             await self._committer.stop()
         finally:
@@ -166,6 +166,7 @@ class Synchronizer:
 
     def wake(self) -> None:
         """Store and send soon what is due."""
+        self._flush()
         self._committer.wake()
 
     async def committed(self) -> None:
@@ -194,7 +195,7 @@ class Synchronizer:
         Raises:
             TransportError: the wallet was closed before the server answered.
         """
-        done = self.pins.ask(device)
+        done = self.desks.pins.ask(device)
         self._flush()
         return await done
 
@@ -310,7 +311,7 @@ class Synchronizer:
             token=server.token,
             random=self._random,
             tell=self.tell,
-            pins=self.pins,
+            desks=self.desks,
         )
         self._conversation = conversation
         retrying = asyncio.create_task(self._retry_refused(conversation))

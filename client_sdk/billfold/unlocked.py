@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 
 from billfold.attachments import Attachments
+from billfold.channels import Channels
 from billfold.founding import HERE_KEY
 from billfold.household import Household
 from billfold.model import wallet_merge_kinds
@@ -45,6 +46,7 @@ class Unlocked:
         self.presenting = asyncio.Lock()
         """Held while a one-time instance is chosen, so that no two presentations choose one."""
 
+        self.channels = Channels(synchronizer)
         self._token = token
 
     @classmethod

@@ -60,6 +60,7 @@ from billfold_protocol.messages import (
     SnapshotWanted,
     Subscribe,
     Subscribed,
+    TellMailbox,
     Unsubscribe,
     Wraps,
     encode_client_message,
@@ -156,6 +157,7 @@ Event = (
     | Located
     | Left
     | FromServer
+    | TellMailbox
 )
 
 
@@ -379,6 +381,7 @@ class ClientSession:
                 | SnapshotWanted()
                 | Judged()
                 | LocatorKept()
+                | TellMailbox()
             ):
                 return message
 

@@ -114,6 +114,10 @@ class ServerIdentity(VerificationError):
     """The server does not prove the key that the wallet's chain pins for it."""
 
 
+class WrongSender(VerificationError):
+    """A message is signed by another than the organisation whose key the relationship pins."""
+
+
 class NotProven(VerificationError):
     """A file that claims to prove something does not."""
 
@@ -212,6 +216,14 @@ class RegistrationClosed(AccessError):
 
 class WalletClosed(AccessError):
     """The wallet has ended by a `close` entry."""
+
+
+class ChannelClosed(AccessError):
+    """The person has closed the channel: nothing more can be sent by it."""
+
+
+class ChannelUnknown(AccessError):
+    """The server knows no such channel, or not with this capability."""
 
 
 class PairingFailed(AccessError):

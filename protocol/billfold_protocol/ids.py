@@ -32,6 +32,9 @@ BlobId = NewType("BlobId", bytes)
 HolderTag = NewType("HolderTag", bytes)
 """32 bytes, by which a server counts who holds a blob; it can be linked to nothing else."""
 
+MailboxAddress = NewType("MailboxAddress", bytes)
+"""32 bytes: the hash of a channel's public signing key; where an organisation leaves messages."""
+
 MembershipHash = NewType("MembershipHash", bytes)
 """32 bytes: the hash of a membership entry's signed bytes."""
 

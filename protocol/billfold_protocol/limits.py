@@ -160,6 +160,27 @@ RECOVERY_PIN_SIZE_MIN = 4096
 RECOVERY_PIN_SIZE_MAX = 80 * 1024
 """The sealed recovery pin of a wallet with very many feeds."""
 
+MAILBOX_ITEM_SIZE_MAX = 64 * 1024
+"""One sealed message in a mailbox, in either direction."""
+
+MAILBOX_REQUEST_SIZE_MAX = MAILBOX_ITEM_SIZE_MAX + 64
+"""One request about a mailbox over HTTPS."""
+
+MAILBOX_ANSWER_SIZE_MAX = 640 * 1024
+"""One signed answer to such a request."""
+
+MAILBOX_CARD_SIZE_MAX = 1536
+"""A person's public keys for one relationship, signed."""
+
+MAILBOXES_COUNT_MAX = 2048
+"""Mailboxes of one wallet, closed ones that a server still knows included."""
+
+MAILBOX_LIFETIME_S = 30 * 24 * 3600
+"""How long a server keeps what nobody has collected."""
+
+CHANNEL_CONTENT_SIZE_MAX = 58 * 1024
+"""The text of one message to a person, or of a reply, before it is signed, padded and sealed."""
+
 assert PADDED_SIZE_MIN < LIVE_ENTRY_PLAINTEXT_SIZE_MAX <= ENTRY_PLAINTEXT_SIZE_MAX
 # A dep, like a head in a cut, is an array of 18 + 9 + 34 bytes and its own first byte.
 assert ENTRY_PLAINTEXT_SIZE_MAX * 112 // 100 + DEPS_COUNT_MAX * 62 + 512 <= ENTRY_SIZE_MAX
@@ -193,3 +214,7 @@ assert (
     <= RECOVERY_PIN_SIZE_MAX
     < FRAME_SIZE_MAX
 )
+# A message carries keys and a signature; Padmé adds less than 2,048 bytes, and HPKE 1,136.
+assert CHANNEL_CONTENT_SIZE_MAX + 1500 + 2048 + 1136 <= MAILBOX_ITEM_SIZE_MAX
+assert MAILBOX_REQUEST_SIZE_MAX <= BATCH_SIZE_MAX < MAILBOX_ANSWER_SIZE_MAX < FRAME_SIZE_MAX
+assert MAILBOXES_COUNT_MAX * 64 < FRAME_SIZE_MAX

@@ -32,6 +32,7 @@ from billfold_server.config import Address, ServerConfig
 from billfold_server.connections import Admission, GuardedServer
 from billfold_server.identity import load_server_seed
 from billfold_server.logs import ServerLog
+from billfold_server.mailbox_endpoint import MailboxEndpoint
 from billfold_server.metrics import Metrics
 from billfold_server.outbox import OutboxPool
 from billfold_server.reads import Piece, ReadRequest
@@ -178,6 +179,7 @@ class Server:
             blobs=blob_endpoint.serve,
             rendezvous=rendezvous.serve,
             is_rendezvous_name=rendezvous.is_name,
+            mailboxes=MailboxEndpoint(relay, lambda: self._committer, on_broken=self._break).serve,
             is_ready=lambda: self._is_ready and not self._committer.is_full,
             is_draining=lambda: self._sync.is_draining,
             server_key=relay.server_key,

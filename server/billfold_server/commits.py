@@ -18,6 +18,7 @@ from billfold_server.store import (
     DropLocator,
     FeedHead,
     KeepLocator,
+    MailboxWrite,
     PutBeacon,
     StoredEntry,
     StoredMember,
@@ -100,7 +101,19 @@ class LocatorStep:
     peer: Peer
 
 
-Step = EntriesStep | MemberStep | BeaconStep | RepeatStep | SnapshotStep | LocatorStep
+@dataclass(slots=True, kw_only=True)
+class MailboxStep:
+    """Something about mailboxes."""
+
+    writes: tuple[MailboxWrite, ...]
+    done: Callable[[], None]
+    """What follows once the writes, and all that were staged before them, are durable."""
+
+    failed: Callable[[], None]
+    """What follows if they are not."""
+
+
+Step = EntriesStep | MemberStep | BeaconStep | RepeatStep | SnapshotStep | LocatorStep | MailboxStep
 
 
 @dataclass(slots=True)
@@ -161,7 +174,7 @@ class WalletCommit:
                     yield KeepLocator(wallet_id=wallet_id, device=device, locator=locator, raw=pin)
                 case BeaconStep(device=device, raw=raw):
                     yield PutBeacon(wallet_id=wallet_id, device=device, raw=raw)
-                case SnapshotStep(writes=writes):
+                case SnapshotStep(writes=writes) | MailboxStep(writes=writes):
                     yield from writes
                 case RepeatStep():
                     pass

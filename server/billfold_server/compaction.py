@@ -1,4 +1,4 @@
-"""Prunes what snapshots cover once their grace is over: in small steps, beside the commits.
+"""Forgets in small steps, beside the commits: what snapshots cover after their grace, old mail.
 
 Spec: 16-snapshots.md
 """
@@ -50,6 +50,7 @@ async def _compact_due(
     relay: Relay, store: LogStore, committer: Committer, thread: ThreadPoolExecutor
 ) -> None:
     loop = asyncio.get_running_loop()
+    await _expire_mail(relay, store, committer, thread)
     find = partial(store.due_snapshots, now_s=int(time.time()), count_max=DUE_COUNT_MAX)
     for wallet_id, snapshot_id in await loop.run_in_executor(thread, find):
         job = relay.compact(wallet_id, snapshot_id)
@@ -63,3 +64,19 @@ async def _compact_due(
             committer.kick()
             if step.count == 0:
                 break
+
+
+async def _expire_mail(
+    relay: Relay, store: LogStore, committer: Committer, thread: ThreadPoolExecutor
+) -> None:
+    """Forget what is too old in the mailboxes of some wallets."""
+    before_s, forget_before_s = relay.mailbox_desk.expiry()
+    find = partial(
+        store.mail.due,
+        before_s=before_s,
+        forget_before_s=forget_before_s,
+        count_max=DUE_COUNT_MAX,
+    )
+    for wallet_id in await asyncio.get_running_loop().run_in_executor(thread, find):
+        relay.mailbox_desk.expire(wallet_id)
+        committer.kick()

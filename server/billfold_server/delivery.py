@@ -30,6 +30,7 @@ from billfold_server.commits import (
     Commit,
     EntriesStep,
     LocatorStep,
+    MailboxStep,
     MemberStep,
     RepeatStep,
     SnapshotStep,
@@ -97,7 +98,7 @@ class Delivery:
                         self._announce(part.wallet, step)
                     case RepeatStep():
                         self.appended(step.peer, part.wallet)
-                    case SnapshotStep():
+                    case SnapshotStep() | MailboxStep():
                         step.done()
                     case BeaconStep():
                         message = HeardBeacon(wallet_id=wallet_id, beacon=step.raw)
@@ -227,6 +228,8 @@ class Delivery:
                 self.refuse(step.peer, part.wallet, [named], Reason.FULL)
             elif isinstance(step, SnapshotStep) and step.peer and step.named:
                 self.refuse(step.peer, part.wallet, [step.named], Reason.FULL)
+            elif isinstance(step, MailboxStep):
+                step.failed()
             elif isinstance(step, RepeatStep):
                 self.end_with(step.peer, part.wallet.wallet_id, Reason.FULL)
 

@@ -56,6 +56,37 @@ class Quotas:
 
     snapshot_alone_s: int = limits.SNAPSHOT_ALONE_S
     """Likewise from its arrival, where its author is the only device and nobody can endorse it."""
+
+    mailboxes_count_max: int = 256
+    """Mailboxes that one wallet may have open."""
+
+    mailbox_count_max: int = 256
+    """Messages that may lie in one mailbox."""
+
+    mailbox_size_max: int = 2 * 1024 * 1024
+    """Their bytes; likewise those of the replies that were not taken."""
+
+    mailbox_replies_count_max: int = 4096
+    """Replies of one mailbox that are remembered, so that nothing is answered twice."""
+
+    mail_size_max: int = 64 * 1024 * 1024
+    """Bytes in all mailboxes of one wallet, in both directions."""
+
+    mailbox_remembered_s: int = 365 * DAY_S
+    """How long it is remembered that a mailbox was closed, and that something was answered."""
+
+    deposits_per_mailbox_per_hour: int = 240
+    """Messages that one mailbox takes in an hour, and in one burst."""
+
+    mailbox_requests_per_address_per_hour: int = 60_000
+    """Requests about mailboxes from one network address in an hour, and in one burst."""
+
+    mailbox_refusals_per_address_per_hour: int = 3600
+    """Those of them that name no mailbox, or show no capability of it."""
+
+    mailboxes_per_device_per_hour: int = 7200
+    """Changes to one wallet's mailboxes, replies included, by one device in an hour."""
+
     pins_per_device_per_hour: int = 60
     """Recovery pins that one device may leave in one wallet in an hour, and in one burst."""
 

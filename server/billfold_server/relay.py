@@ -17,6 +17,7 @@ from billfold_protocol.feed import Reason
 from billfold_protocol.ids import ServerKey, SnapshotId, WalletId
 from billfold_protocol.messages import (
     Append,
+    AskMailbox,
     AskState,
     CaughtUp,
     ClientMessage,
@@ -49,6 +50,9 @@ from billfold_server.gate import Gate
 from billfold_server.hub import FetchJob, Outbox, Peer, SnapshotJob, Subscription
 from billfold_server.intake import Intake, RelayConfig
 from billfold_server.locators import Locators
+from billfold_server.mailbox_desk import MailboxDesk
+from billfold_server.mailbox_rows import MailboxRows
+from billfold_server.mailboxes import Mailboxes
 from billfold_server.quotas import RateLimiter
 from billfold_server.reads import Piece, ReadRequest
 from billfold_server.snapshot_desk import SnapshotDesk
@@ -83,6 +87,14 @@ class Relay:
         desk = SnapshotDesk(self._delivery, self._intake.stage)
         self._locators = Locators(
             store, self._wallets, self._intake, key, quotas=config.quotas, now_s=now_s
+        )
+        rows = MailboxRows(store, self._delivery.hub)
+        shared = (store, self._wallets, self._intake, rows)
+        self.mailboxes = Mailboxes(*shared, key, quotas=config.quotas, now_s=now_s)
+        """Answers who comes without a wallet."""
+
+        self.mailbox_desk = MailboxDesk(
+            *shared, self._delivery.server_key, quotas=config.quotas, now_s=now_s
         )
         self._snapshots = SnapshotService(self._wallets, self._delivery, desk)
         self._snapshot_intake = SnapshotIntake(
@@ -181,6 +193,9 @@ class Relay:
                 self._snapshots.fetch(peer, job)
             case OfferSnapshot() | SnapshotPart() | Judge():
                 self._snapshot_intake.take(peer, message)
+                self.mailbox_desk.covered(message.wallet_id)
+            case AskMailbox():
+                self.mailbox_desk.take(peer, message)
             case WantSnapshot():
                 self._snapshots.want(peer, message)
             case SendBeacon():

@@ -2,8 +2,8 @@
 
     GET /v1/sync                 WebSocket: a device's wallets
     GET /v1/blobs                WebSocket: one wallet's blobs
-    GET /v1/rendezvous/new       WebSocket: a meeting place with a fresh number
-    GET /v1/rendezvous/{name}    WebSocket: a meeting place by its name
+    GET /v1/rendezvous/{name}    WebSocket: a meeting place, by its name or, as `new`, a fresh one
+    POST /v1/mailboxes/{address} a sender's request about a mailbox
     GET /v1/server               JSON: the server's key, for a person's first use of an address
     GET /healthz                 200 while the process is alive
     GET /readyz                  200 while it takes connections and writes, else 503
@@ -27,6 +27,7 @@ from billfold_server.logs import Contained
 from billfold_server.metrics import CONTENT_TYPE, Metrics
 
 RENDEZVOUS_PREFIX = "/v1/rendezvous/"
+MAILBOX_PREFIX = "/v1/mailboxes/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Services:
     blobs: Handler
     rendezvous: Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
     is_rendezvous_name: Callable[[str], bool]
+    mailboxes: Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
     is_ready: Callable[[], bool]
     is_draining: Callable[[], bool]
     server_key: ServerKey
@@ -63,10 +65,13 @@ class Routes:
 
     def _refusal(self, request: web.BaseRequest) -> web.StreamResponse | None:
         """Refuse what no path takes, before anything is read or made."""
-        if request.method not in {hdrs.METH_GET, hdrs.METH_HEAD}:
+        is_for_mailbox = request.path.startswith(MAILBOX_PREFIX)
+        if request.method not in {hdrs.METH_GET, hdrs.METH_HEAD} and not is_for_mailbox:
             return _text(405, "Only GET is answered here.", Allow="GET, HEAD")
         if hdrs.CONTENT_ENCODING in request.headers:
             return _text(415, "Nothing compressed is taken.")
+        if is_for_mailbox:
+            return self._stopping()
         has_length = request.headers.get(hdrs.CONTENT_LENGTH, "0") != "0"
         if request.body_exists or has_length or hdrs.TRANSFER_ENCODING in request.headers:
             return _text(413, "No request has a body here.")
@@ -78,6 +83,8 @@ class Routes:
             return self._no_upgrade(request) or await services.sync(request)
         if path == "/v1/blobs":
             return self._no_upgrade(request) or await services.blobs(request)
+        if path.startswith(MAILBOX_PREFIX):
+            return await services.mailboxes(request, path.removeprefix(MAILBOX_PREFIX))
         name = path.removeprefix(RENDEZVOUS_PREFIX)
         if name != path and services.is_rendezvous_name(name):
             return self._no_upgrade(request) or await services.rendezvous(request, name)
@@ -107,6 +114,9 @@ class Routes:
         """Refuse a request that is not for a WebSocket, or comes too late."""
         if request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
             return _text(426, "This path speaks WebSocket only.", Upgrade="websocket")
+        return self._stopping()
+
+    def _stopping(self) -> web.StreamResponse | None:
         if self._services.is_draining():
             return _text(503, "The server is stopping; connect again in a moment.")
         return None

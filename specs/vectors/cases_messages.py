@@ -139,6 +139,23 @@ def _statement(name: str) -> Field:
     return name, _SIGNED, _bytes_up_to(_STATEMENT_SIZE_MAX) if name == "ack" else _NOT_BYTES
 
 
+_MAILBOX: Final = ("address", secret("message mailbox"), _bytes_of(32))
+_MAILBOX_STATE: Final[Sequence[Field]] = (
+    _MAILBOX,
+    ("open", True, _flag()),
+    ("last", 7, _integer()),
+    ("merged", 5, _integer()),
+)
+_MAIL: Final = [7, 1_760_000_000, _SIGNED]
+_WRONG_MAIL: Final = (("number-0", [0, 1, b""]), ("two", [7, 1]), ("sealed-text", [7, 1, "text"]))
+_LONG_MAIL: Final = (*_NOT_BYTES, ("long", bytes(65_537)))
+
+
+def _mailbox_list() -> Wrong:
+    fields: list[object] = [value for _, value, _ in _MAILBOX_STATE]
+    yield from (*_NOT_LISTS, ("twice", [fields, fields]), ("short", [fields[:3]]))
+
+
 _FROM_SERVER: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
     1: ("Challenge", _challenge()),
     2: ("Subscribed", _about(_statement("checkpoint"), ("count", 12, _integer()))),
@@ -166,6 +183,35 @@ _FROM_SERVER: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
     21: (
         "Judged",
         _about(("judgement", "objected", _judgement()), ("verdict", _VERDICTS[0], _NOT_BYTES)),
+    ),
+    28: ("TellMailbox/State", _about(*_MAILBOX_STATE)),
+    29: (
+        "TellMailbox/List",
+        _about(("mailboxes", [[value for _, value, _ in _MAILBOX_STATE]], _mailbox_list())),
+    ),
+    30: (
+        "TellMailbox/Mail",
+        _about(
+            _MAILBOX,
+            ("items", [_MAIL], _list(1024, [7, 1, b""], _WRONG_MAIL)),
+            ("upto", 7, _integer()),
+        ),
+    ),
+    31: (
+        "TellMailbox/ReplyKept",
+        _about(
+            _MAILBOX,
+            ("about", secret("message about"), _bytes_of(32)),
+            ("item", secret("message item"), _bytes_of(32)),
+        ),
+    ),
+    32: (
+        "TellMailbox/Refused",
+        _about(
+            _MAILBOX,
+            ("about", secret("message about"), (("short", bytes(31)), ("text", "text"))),
+            ("reason", "quota", _word()),
+        ),
     ),
     26: ("ServerState", _about(_statement("checkpoint"), ("vector", _HEADS, _vector()))),
     22: ("LocatorKept", _about(("locator", _LOCATOR, _bytes_of(32)))),
@@ -241,6 +287,26 @@ _FROM_CLIENT: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
             ("pin", _SIGNED, _NOT_BYTES),
         ),
     ),
+    61: (
+        "AskMailbox/Open",
+        _about(
+            ("card", _SIGNED, _bytes_up_to(1536)),
+            ("capability", secret("message capability"), _bytes_of(32)),
+            ("proof", secret("message proof", 64), _bytes_of(64)),
+        ),
+    ),
+    62: ("AskMailbox/Close", _about(_MAILBOX)),
+    63: ("AskMailbox/List", _about()),
+    64: ("AskMailbox/Take", _about(_MAILBOX, ("after", 7, _integer()))),
+    65: ("AskMailbox/Merged", _about(_MAILBOX, ("upto", 7, _integer()), ("n", 17, _integer()))),
+    66: (
+        "AskMailbox/Reply",
+        _about(
+            _MAILBOX,
+            ("about", secret("message about"), _bytes_of(32)),
+            ("sealed", _SIGNED, _LONG_MAIL),
+        ),
+    ),
     52: ("Locate", (("locator", _LOCATOR, _bytes_of(32)),)),
 }
 
@@ -281,7 +347,8 @@ def _refused(side: str, title: str, data: bytes, comment: str) -> Vector:
 
 
 def _of_message(side: str, kind: int, name: str, fields: Sequence[Field]) -> Iterable[Vector]:
-    title = name.lower()
+    name, _, part = name.partition("/")
+    title = f"{name}-{part}".strip("-").lower()
     whole: list[object] = [kind, *(value for _, value, _ in fields)]
     yield _accepted(side, name, title, whole, f"a whole `{title}`")
     other = "client" if side == "server" else "server"

@@ -21,6 +21,7 @@ from typing import Any
 from specs.vectors import (
     cases_blobs,
     cases_changes,
+    cases_channels,
     cases_codec,
     cases_credentials,
     cases_cuts,
@@ -96,6 +97,7 @@ def build_files(folder: Path) -> dict[str, str]:
         "linking.json": _file("22-linking", cases_linking.build(kept)),
         "blobs.json": _file("23-blobs", cases_blobs.build()),
         "recovery.json": _file("24-recovery", cases_recovery.build(story, kept)),
+        "channels.json": _file("26-channels", cases_channels.build(kept)),
         "messages.json": _file("21-sync", cases_messages.build()),
         "wrapping.json": _file("11-cryptography", cases_wrapping.build(kept)),
     }

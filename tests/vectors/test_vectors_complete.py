@@ -30,6 +30,7 @@ MODULES_OF = {
     "envelope": ["envelope.py", "feed/entry.py"],
     "recovery": ["recovery.py"],
     "snapshots": ["snapshot.py", "snapshot_sealing.py"],
+    "channels": ["mailbox.py", "mailbox_sealing.py", "invitation.py"],
     "blobs": ["blob_manifest.py", "blobs.py"],
     "statements": ["feed/checkpoint.py", "feed/beacon.py", "feed/vector.py"],
     "proofs": ["proofs/records.py", "proofs/checking.py", "feed/freshness.py"],
@@ -45,6 +46,7 @@ NOT_IN_VECTORS = {
     ("feeds", "StoreDamaged"): "a damaged store, which no bytes from outside lead to",
     ("recovery", "CommitMismatch"): "takes a wrap, which is random; see the unit tests",
     ("snapshots", "LimitExceeded"): "takes a document of 64 MiB; see the unit tests",
+    ("channels", "LimitExceeded"): "what one writes oneself; see the unit tests",
     ("blobs", "LimitExceeded"): "takes more than 256 MiB; see the unit tests",
     ("passwords", "LimitExceeded"): "a device without memory",
 }

@@ -20,6 +20,7 @@ from typing import Final
 
 from billfold.attachments.attachment import ATTACHMENTS, Attachment, attachments_in
 from billfold.attachments.ledger import Holds, Ledger
+from billfold.background import report_failure
 from billfold.backoff import Backoff
 from billfold.blobs import BlobExchange, BlobLink
 from billfold.document import FieldEdit
@@ -90,7 +91,7 @@ class Keeper:
         """Begin to work whenever the wallet is online."""
         self._listening = asyncio.create_task(self._listen())
         self._task = asyncio.create_task(self._run())
-        self._task.add_done_callback(_report_failure)
+        self._task.add_done_callback(report_failure)
         self.wake()
 
     async def stop(self) -> None:
@@ -302,10 +303,3 @@ class Keeper:
         for future in waiting:
             if not future.done():
                 future.set_result(None)
-
-
-def _report_failure(task: asyncio.Task[None]) -> None:
-    """Let a fault of ours be seen at once: the task does not end by itself."""
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        task.get_loop().call_exception_handler({"message": "keeping failed", "exception": error})

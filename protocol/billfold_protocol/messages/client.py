@@ -11,7 +11,8 @@ from billfold_protocol.feed import Vector, parse_vector
 from billfold_protocol.feed.beacon import CHECKPOINT_SIZE_MAX
 from billfold_protocol.feed.vector import encode_vector
 from billfold_protocol.ids import ChainHead, DeviceId, FeedId, InstanceId, WalletId
-from billfold_protocol.messages import recovery
+from billfold_protocol.messages import mailboxes, recovery
+from billfold_protocol.messages.mailboxes import AskMailbox
 from billfold_protocol.messages.recovery import Locate, PutLocator
 from billfold_protocol.messages.snapshots import (
     FromClient,
@@ -209,6 +210,7 @@ ClientMessage = (
     | FromClient
     | PutLocator
     | Locate
+    | AskMailbox
 )
 
 
@@ -240,7 +242,7 @@ def encode_client_message(message: ClientMessage) -> bytes:
             fields = [58, message.wallet_id, message.checkpoint]
         case RegisterPart():
             fields = [59, message.wallet_id, list(message.members)]
-        case PutLocator() | Locate():
+        case PutLocator() | Locate() | AskMailbox():
             fields = message.fields()
         case Remind():
             fields = [58, message.wallet_id, message.checkpoint]
@@ -263,7 +265,10 @@ def parse_client_message(data: bytes) -> ClientMessage:
     kind, rest = codec.as_integer(fields[0], maximum=255), fields[2:]
     if kind in {recovery.PUT_LOCATOR, recovery.LOCATE}:
         return recovery.parse_from_client(fields)
-    return _parse_about_wallet(kind, WalletId(codec.as_bytes(fields[1], 32)), rest)
+    wallet_id = WalletId(codec.as_bytes(fields[1], 32))
+    if kind in mailboxes.CLIENT_KINDS:
+        return mailboxes.parse_from_client(kind, wallet_id, rest)
+    return _parse_about_wallet(kind, wallet_id, rest)
 
 
 def _parse_about_wallet(kind: int, wallet_id: WalletId, rest: list[object]) -> ClientMessage:

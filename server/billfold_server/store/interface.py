@@ -20,6 +20,8 @@ from billfold_protocol.ids import (
     WalletId,
 )
 
+from .mailboxes import MailboxStore, MailboxWrite
+
 NUMBER_END = 2**63 - 1
 """Every stored number is below this; a question about this or a larger one finds nothing."""
 
@@ -227,7 +229,7 @@ class DropLocator:
 
 LocatorWrite = KeepLocator | DropLocator
 SnapshotWrite = PutSnapshot | PutSnapshotPart | PutEndorsement | DropSnapshot
-Write = AppendMembers | AppendEntries | PutBeacon | SnapshotWrite | LocatorWrite
+Write = AppendMembers | AppendEntries | PutBeacon | SnapshotWrite | LocatorWrite | MailboxWrite
 
 
 class LogStore(Protocol):
@@ -236,6 +238,10 @@ class LogStore(Protocol):
     @property
     def instance_id(self) -> InstanceId:
         """Return the 16 random bytes that were drawn when the store was made."""
+
+    @property
+    def mail(self) -> MailboxStore:
+        """Return what answers questions about mailboxes."""
 
     def load_wallet(self, wallet_id: WalletId) -> WalletLog | None:
         """Return one wallet as of one moment, or None when the store has never seen it.

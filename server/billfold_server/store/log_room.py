@@ -49,3 +49,11 @@ def _grow(descriptor: int, size: int, write_lock: Lock) -> bool:
             return False
         os.pwrite(descriptor, _ZEROS, end)
         return True
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file; 0 if it is not there."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

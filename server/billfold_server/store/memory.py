@@ -8,7 +8,8 @@ Spec: 30-server-api.md
 import secrets
 import threading
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
@@ -18,6 +19,7 @@ from billfold_protocol.ids import (
     DeviceId,
     FeedId,
     InstanceId,
+    MailboxAddress,
     SnapshotId,
     WalletId,
     short,
@@ -43,6 +45,17 @@ from .interface import (
     WalletLog,
     Write,
 )
+from .mailboxes import (
+    DropMail,
+    DropReplies,
+    EndMailbox,
+    ExpireMail,
+    KeepReply,
+    MarkMail,
+    PutMail,
+    PutMailbox,
+)
+from .memory_mailboxes import Box, MemoryMailboxes
 from .runs import runs_of
 from .tail import UNBORN, Tail, follow
 
@@ -76,12 +89,18 @@ class MemoryLogStore:
         self._wallets: dict[WalletId, _Wallet] = {}
         self._locators: dict[tuple[WalletId, DeviceId], KeepLocator] = {}
         self._lock = threading.Lock()
+        self._boxes: dict[MailboxAddress, Box] = {}
         self._is_closed = False
 
     @property
     def instance_id(self) -> InstanceId:
         """See `LogStore.instance_id`."""
         return self._instance_id
+
+    @property
+    def mail(self) -> MemoryMailboxes:
+        """See `LogStore.mail`."""
+        return MemoryMailboxes(self._boxes, self._guard)
 
     def load_wallet(self, wallet_id: WalletId) -> WalletLog | None:
         """See `LogStore.load_wallet`."""
@@ -108,7 +127,7 @@ class MemoryLogStore:
             tails = self._check(writes)
             for write in writes:
                 _apply(self._wallets.setdefault(write.wallet_id, _Wallet()), write)
-                self._apply_locator(write)
+                self._apply_addressed(write)
             for wallet_id, tail in tails.items():
                 self._wallets[wallet_id].tail = tail
 
@@ -218,12 +237,29 @@ class MemoryLogStore:
             raise StoreError("The store is closed.")
         return self._wallets
 
-    def _apply_locator(self, write: Write) -> None:
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        with self._lock:
+            self._open_wallets()
+            yield
+
+    def _apply_addressed(self, write: Write) -> None:
         match write:
             case KeepLocator():
                 self._locators[write.wallet_id, write.device] = write
             case DropLocator():
                 self._locators.pop((write.wallet_id, write.device), None)
+            case (
+                PutMailbox()
+                | EndMailbox()
+                | PutMail()
+                | KeepReply()
+                | MarkMail()
+                | DropMail()
+                | DropReplies()
+                | ExpireMail()
+            ):
+                self.mail.apply(write)
             case _:
                 pass
 
@@ -263,6 +299,17 @@ def _claims(wallet: _Wallet, write: Write) -> Iterable[tuple[_Place, bool]]:
             pass
         case KeepLocator() | DropLocator():
             pass
+        case (
+            PutMailbox()
+            | EndMailbox()
+            | PutMail()
+            | KeepReply()
+            | MarkMail()
+            | DropMail()
+            | DropReplies()
+            | ExpireMail()
+        ):
+            pass
 
 
 def _apply(wallet: _Wallet, write: Write) -> None:
@@ -282,6 +329,17 @@ def _apply(wallet: _Wallet, write: Write) -> None:
             _apply_to_snapshots(wallet, write)
         case KeepLocator() | DropLocator():
             pass  # They are found by locator, across wallets.
+        case (
+            PutMailbox()
+            | EndMailbox()
+            | PutMail()
+            | KeepReply()
+            | MarkMail()
+            | DropMail()
+            | DropReplies()
+            | ExpireMail()
+        ):
+            pass  # Likewise by address.
 
 
 def _apply_to_snapshots(wallet: _Wallet, write: SnapshotWrite) -> None:

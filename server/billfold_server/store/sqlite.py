@@ -39,10 +39,11 @@ from .interface import (
     Write,
 )
 from .lock import StoreLock
-from .log_room import make_room
+from .log_room import make_room, size_of
 from .sqlite_batch import Batch, KnownWallet
 from .sqlite_errors import converted
 from .sqlite_locators import find_kept
+from .sqlite_mailboxes import SqliteMailboxes
 from .sqlite_rows import held_runs, within
 from .sqlite_schema import migrate, require_sound_sqlite, store_version
 from .sqlite_snapshots import (
@@ -53,6 +54,7 @@ from .sqlite_snapshots import (
     prune_entries,
     read_part,
 )
+from .sqlite_transaction import transaction
 
 READER_COUNT = 4
 BUSY_TIMEOUT_MS = 1_000
@@ -124,6 +126,7 @@ class SqliteLogStore:
         self._known: dict[WalletId, KnownWallet] = {}
         # Holds None once the store is closed.
         self._readers: queue.LifoQueue[apsw.Connection | None] = queue.LifoQueue()
+        self.mail = SqliteMailboxes(self._reader)
         with ExitStack() as stack, converted():
             lock = StoreLock(self._path.with_name(self._path.name + ".lock"))
             stack.callback(lock.release)
@@ -139,7 +142,7 @@ class SqliteLogStore:
                 reader.pragma("cache_size", -READER_CACHE_SIZE // 1024)
                 self._readers.put(reader)
             self._wallet_count = int(self._writer.execute("SELECT count(*) FROM wallet").get)
-            self._wal_size = _size_of(self._wal_path)
+            self._wal_size = size_of(self._wal_path)
             self._resources = stack.pop_all()
 
     @property
@@ -149,7 +152,7 @@ class SqliteLogStore:
 
     def load_wallet(self, wallet_id: WalletId) -> WalletLog | None:
         """See `LogStore.load_wallet`."""
-        with self._reader() as reader, _transaction(reader, "BEGIN"):
+        with self._reader() as reader, transaction(reader, "BEGIN"):
             wallet = reader.execute(_LOAD_WALLET, (wallet_id,)).fetchone()
             if wallet is None:
                 return None
@@ -181,7 +184,7 @@ class SqliteLogStore:
             if self._wal_size > self._wal_size_max:
                 self._start_log_over()
             batch = Batch(self._writer, self._known)
-            with _transaction(self._writer, "BEGIN IMMEDIATE"):
+            with transaction(self._writer, "BEGIN IMMEDIATE"):
                 for write in writes:
                     batch.add(write)
                 batch.insert()
@@ -244,7 +247,7 @@ class SqliteLogStore:
             found = self._writer.execute(_LOAD_WALLET, (wallet_id,)).fetchone()
             if found is None:
                 return Pruned(count=0, size=0)
-            with _transaction(self._writer, "BEGIN IMMEDIATE"):
+            with transaction(self._writer, "BEGIN IMMEDIATE"):
                 pruned = prune_entries(self._writer, found[0], covered, count_max)
             self._known.pop(wallet_id, None)  # Its size is another now.
             return pruned
@@ -262,7 +265,7 @@ class SqliteLogStore:
     def size(self) -> int:
         """See `LogStore.size`."""
         self._require_open()
-        return _size_of(self._path) + _size_of(self._wal_path)
+        return size_of(self._path) + size_of(self._wal_path)
 
     def maintain(self) -> None:
         """See `LogStore.maintain`: here it keeps room in the log and moves it into the file."""
@@ -378,22 +381,3 @@ class SqliteLogStore:
                 yield reader
         finally:
             self._readers.put(reader)
-
-
-@contextmanager
-def _transaction(connection: apsw.Connection, begin: str) -> Iterator[None]:
-    connection.execute(begin)
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # SQLite ends it itself after some failures.
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _size_of(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

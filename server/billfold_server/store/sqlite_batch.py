@@ -28,7 +28,19 @@ from .interface import (
     SnapshotWrite,
     Write,
 )
+from .mailboxes import (
+    DropMail,
+    DropReplies,
+    EndMailbox,
+    ExpireMail,
+    KeepReply,
+    MailboxWrite,
+    MarkMail,
+    PutMail,
+    PutMailbox,
+)
 from .sqlite_locators import execute_locator_write
+from .sqlite_mailboxes import execute_mailbox_write
 from .sqlite_snapshots import execute_snapshot_write
 from .tail import UNBORN, Tail, follow
 
@@ -69,6 +81,7 @@ class _Rows:
     beacons: list[tuple[int, bytes, bytes]] = field(default_factory=list)
     snapshots: list[tuple[int, SnapshotWrite]] = field(default_factory=list)  # In their order.
     locators: list[tuple[int, LocatorWrite]] = field(default_factory=list)
+    mailboxes: list[tuple[int, MailboxWrite]] = field(default_factory=list)  # Likewise.
 
 
 class Batch:
@@ -113,6 +126,17 @@ class Batch:
                 rows.snapshots.append((row, write))
             case KeepLocator() | DropLocator():
                 rows.locators.append((row, write))
+            case (
+                PutMailbox()
+                | EndMailbox()
+                | PutMail()
+                | KeepReply()
+                | MarkMail()
+                | DropMail()
+                | DropReplies()
+                | ExpireMail()
+            ):
+                rows.mailboxes.append((row, write))
 
     def insert(self) -> None:
         """Hand everything gathered to SQLite.
@@ -137,6 +161,8 @@ class Batch:
         insert(_PUT_BEACON, rows.beacons)
         for row, locator_write in rows.locators:
             execute_locator_write(self._connection, row, locator_write)
+        for row, mailbox_write in rows.mailboxes:
+            execute_mailbox_write(self._connection, row, mailbox_write)
         insert(_PUT_TAIL, tails)
         for row, write in rows.snapshots:
             execute_snapshot_write(self._connection, row, write)

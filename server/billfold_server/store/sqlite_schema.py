@@ -15,6 +15,7 @@ import apsw
 from billfold_protocol.errors import StoreDamaged, StoreError, UpdateNeeded
 
 from .sqlite_locators import make_locators
+from .sqlite_mailboxes import make_mailboxes
 
 APPLICATION_ID = 0x42464C53  # "BFLS"
 
@@ -103,7 +104,12 @@ def _make_snapshot_tables(connection: apsw.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (_make_tables, _make_snapshot_tables, make_locators)
+MIGRATIONS: tuple[Migration, ...] = (
+    _make_tables,
+    _make_snapshot_tables,
+    make_locators,
+    make_mailboxes,
+)
 """The step at index i leads from version i to version i + 1; a released step never changes."""
 
 

@@ -23,6 +23,16 @@ from .interface import (
     PutSnapshotPart,
     Write,
 )
+from .mailboxes import (
+    DropMail,
+    DropReplies,
+    EndMailbox,
+    ExpireMail,
+    KeepReply,
+    MarkMail,
+    PutMail,
+    PutMailbox,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +65,17 @@ def follow(tail: Tail, write: Write) -> Tail:
         case PutBeacon() | PutSnapshot() | PutSnapshotPart() | PutEndorsement() | DropSnapshot():
             following = tail
         case KeepLocator() | DropLocator():
+            following = tail
+        case (
+            PutMailbox()
+            | EndMailbox()
+            | PutMail()
+            | KeepReply()
+            | MarkMail()
+            | DropMail()
+            | DropReplies()
+            | ExpireMail()
+        ):
             following = tail
     if following.member_count == 0:
         raise StoreError(

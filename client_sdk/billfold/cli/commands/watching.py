@@ -17,6 +17,8 @@ from billfold.cli.session import Session
 from billfold.cli.wire import JsonObject
 from billfold.document import NOTES, TYPE
 from billfold.events import (
+    AnswerNotSent,
+    AnswerSent,
     AttachmentProgress,
     AttachmentStored,
     ConnectionChanged,
@@ -24,6 +26,8 @@ from billfold.events import (
     DeviceRemoved,
     DeviceReplaced,
     Event,
+    MessageReceived,
+    MessageRefused,
     RecordsChanged,
     RecoveryUsed,
     SnapshotLoaded,
@@ -116,8 +120,26 @@ def _describe_event(session: Session, event: Event, *, show_secrets: bool) -> li
             return []
         case AttachmentStored(record=record, attachment=attachment):
             return [{"event": "attachment_stored", "id": record, "attachment": attachment}]
+        case MessageReceived() | MessageRefused() | AnswerSent() | AnswerNotSent():
+            return [_describe_mail(event)]
         case Warned(error=error):
             return [{"event": "warning", "error": describe_error(error)}]
+
+
+def _describe_mail(
+    event: MessageReceived | MessageRefused | AnswerSent | AnswerNotSent,
+) -> JsonObject:
+    match event:
+        case MessageReceived(record=record, relationship=relationship):
+            return {"event": "message", "id": record, "relationship": relationship}
+        case MessageRefused(relationship=relationship, error=error):
+            why = describe_error(error)
+            return {"event": "message_refused", "relationship": relationship, "error": why}
+        case AnswerSent(record=record, answered=answered):
+            return {"event": "answer_sent", "id": record, "answered": answered}
+        case AnswerNotSent(record=record, answered=answered, error=error):
+            why = describe_error(error)
+            return {"event": "answer_not_sent", "id": record, "answered": answered, "error": why}
 
 
 def _describe_changes(
