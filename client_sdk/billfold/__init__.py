@@ -145,10 +145,9 @@ _MODULES: Final = {
     "billfold.editing": ("EditBlock",),
     "billfold.events": (
         *("AttachmentProgress", "AttachmentStored"),
-        *("ConnectionChanged", "DeviceAdded", "DeviceRemoved", "Event", "RecordsChanged"),
-        *("SnapshotLoaded", "SnapshotProgress", "SyncProgress"),
-        *("Synced", "ThisDeviceRemoved", "Warned"),
-        *("RecoveryUsed", "SyncProgress", "Synced", "ThisDeviceRemoved", "Warned"),
+        *("ConnectionChanged", "DeviceAdded", "DeviceRemoved", "DeviceReplaced", "Event"),
+        *("RecordsChanged", "RecoveryUsed", "SnapshotLoaded", "SnapshotProgress"),
+        *("SyncProgress", "Synced", "ThisDeviceRemoved", "Warned"),
     ),
     "billfold.exporting": ("export_wallet",),
     "billfold.findings": ("Finding",),

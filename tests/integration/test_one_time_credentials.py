@@ -72,7 +72,8 @@ async def test_two_devices_offline_with_a_batch_never_show_one_instance_twice(
         assert standing.unused_count == COUNT // 2 - EACH
         assert standing.is_low
         assert len(wallet.credentials.get(record).uses) == 2 * EACH
-        assert len(wallet.records("activity")) == 2 * EACH
+        assert len(list(wallet.activities)) == 2 * EACH
+        assert wallet.activities.verify().is_whole
 
 
 async def test_a_restored_device_catches_up_first_and_leaves_its_former_share_alone(

@@ -16,6 +16,7 @@ from typer.main import get_command
 from billfold.cli import (
     app_access,
     app_attachments,
+    app_credentials,
     app_proofs,
     app_records,
     app_recovery,
@@ -58,6 +59,7 @@ app = typer.Typer(
 app.add_typer(app_wallet.app)
 app.add_typer(app_records.app)
 app.add_typer(app_attachments.app)
+app.add_typer(app_credentials.app)
 app.add_typer(app_access.app)
 app.add_typer(app_proofs.app)
 app.add_typer(app_recovery.app)

@@ -33,7 +33,10 @@ ONLINE_COMMANDS: Final = frozenset(
 """Commands that talk with the server themselves."""
 
 EDITING_COMMANDS: Final = frozenset(
-    {"add", "detach", "import", "rename-device", "resolve", "restore", "rm", "set", "tag", "undo"}
+    {
+        *("add", "credential", "detach", "import", "rename-device", "resolve", "restore", "rm"),
+        *("set", "tag", "undo"),
+    }
 )
 
 PUSH_DEADLINE_S: Final = 3.0

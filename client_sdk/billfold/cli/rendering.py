@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from billfold.cli.credential_view import show_credential
 from billfold.cli.terminal import Terminal
 from billfold.cli.wire import JsonObject
 from billfold.cli.wording import HIDDEN, time_text, use_text, value_text
@@ -358,6 +359,7 @@ _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "attach": _show_attached,
     "attachments": _show_attachments,
     "conflicts": _show_conflicts,
+    "credential": show_credential,
     "detach": _show_detached,
     "devices": _show_devices,
     "doctor": _show_checks,

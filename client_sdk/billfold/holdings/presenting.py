@@ -21,8 +21,8 @@ from billfold.credentials.presentation import KeptCredential, Request, present
 from billfold.holdings.base import Base
 from billfold.holdings.holder_keys import HolderKeys
 from billfold.holdings.standing import pool_of
-from billfold.importers.field_names import join_path
 from billfold.model import Credential, Input
+from billfold.model.activity_log import claim_name
 from billfold_protocol.errors import InputError, NotAuthorised
 
 CLAIM_NAME_MAX: Final = 104
@@ -142,16 +142,10 @@ def _activity(
     }
     fields: dict[str, Input] = {name: one for name, one in told.items() if one is not None}
     for claim in asked.claims:
-        fields[f"claims_requested/{claim_name(claim.path)}"] = kind
+        fields[f"claims_requested/{_name(claim.path)}"] = kind
     for place in one.answer.shown:
-        fields[f"claims_presented/{claim_name(place)}"] = kind
+        fields[f"claims_presented/{_name(place)}"] = kind
     return fields
-
-
-def claim_name(path: ClaimPath | Place) -> str:
-    """Return a claim's path as a part of a field's name; `*` is every element."""
-    parts = ["*" if part is None else join_path((part,)) for part in path]
-    return ".".join(parts)[:CLAIM_NAME_MAX]
 
 
 def _note(one: _Showing) -> str:
@@ -160,3 +154,7 @@ def _note(one: _Showing) -> str:
         "left on this device, so this verifier got one that it has seen before: it can tell that "
         "it met the same person. Nobody else can."
     )
+
+
+def _name(path: ClaimPath | Place) -> str:
+    return claim_name(path)[:CLAIM_NAME_MAX]

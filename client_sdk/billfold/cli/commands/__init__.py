@@ -7,6 +7,7 @@ Spec: 00-overview.md
 
 from billfold.cli.commands import (
     attachments,
+    credentials,
     devices,
     proofs,
     records,
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "attach": attachments.attach,
     "attachments": attachments.attachments,
     "conflicts": versions.conflicts,
+    "credential": credentials.credential,
     "detach": attachments.detach,
     "devices": devices.devices,
     "doctor": syncing.doctor,
