@@ -1,6 +1,8 @@
 """A wallet for scripts without asyncio: the same calls, each of which returns when it is done.
 
-The wallet lives in a thread of its own. One `BlockingWallet` may be used from several threads.
+The wallet lives in a thread of its own. One `BlockingWallet` may be used from several threads. It
+has every public name of `Wallet`; what is not written out here is called as it is there, without
+`await`, and so are its parts: `wallet.recovery.begin()`, `wallet.attachments.list(record)`.
 
     with BlockingWallet.open("wallet", unlock=Passphrase("…")) as wallet:
         with wallet.edit() as edit:
@@ -9,19 +11,17 @@ The wallet lives in a thread of its own. One `BlockingWallet` may be used from s
 Spec: 40-wallet-document.md
 """
 
-import asyncio
 import contextlib
-import threading
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from billfold.attachments import Attachment
+from billfold.blocking_parts import LoopThread, blocking_attribute, public_names
 from billfold.document import Conflict, HistoryItem, RecordView, Scalar
 from billfold.editing import EditBlock
 from billfold.exporting import export_wallet
+from billfold.findings import Finding
 from billfold.household import Device, Revoked
 from billfold.importers import read_import
 from billfold.importing import ImportResult, import_report
@@ -30,7 +30,6 @@ from billfold.other_history import OtherHistory
 from billfold.pairing import Confirm, ShowCode
 from billfold.reports import Change, Status, SyncReport
 from billfold.wallet import Wallet
-from billfold_protocol.errors import LocalProtocolError
 from billfold_protocol.ids import WalletId
 from billfold_protocol.linking import Hello
 
@@ -40,7 +39,7 @@ _Result = TypeVar("_Result")
 class BlockingWallet:
     """One open wallet; close it, or use it with `with`. Errors are those of `Wallet`."""
 
-    def __init__(self, loop: "_LoopThread", wallet: Wallet) -> None:
+    def __init__(self, loop: "LoopThread", wallet: Wallet) -> None:
         """Take over an open wallet; `create`, `open` and `link` are the ways to get one."""
         self._loop = loop
         self._wallet = wallet
@@ -95,7 +94,7 @@ class BlockingWallet:
 
     @classmethod
     def _begin(cls, make: Callable[[], Coroutine[Any, Any, Wallet]]) -> "BlockingWallet":
-        loop = _LoopThread()
+        loop = LoopThread()
         try:
             return cls(loop, loop.run(make()))
         except BaseException:
@@ -297,87 +296,55 @@ class BlockingWallet:
         """
         return self._loop.run(self._wallet.revoke(device))
 
-    def attach(
-        self,
-        record: str,
-        path: str | Path,
-        *,
-        name: str | None = None,
-        media_type: str = "application/octet-stream",
-    ) -> Attachment:
-        """Attach a file to a record, as `Attachments.add` does; `sync` waits for its upload.
+    @property
+    def is_locked(self) -> bool:
+        """Whether the keys have been let go of."""
+        return self._call(lambda wallet: wallet.is_locked)
+
+    def lock(self) -> None:
+        """Make durable what is left, go offline and let go of the keys, as `Wallet.lock` does.
 
         Raises:
-            NotFound, InputError, LimitExceeded, NotAuthorised, StoreError: see `Attachments.add`.
+            StoreError: the last edits could not be made durable; the wallet is locked all the same.
         """
-        attachments = self._wallet.attachments
-        return self._loop.run(attachments.add(record, path, name=name, media_type=media_type))
+        self._loop.run(self._wallet.lock())
 
-    def attachments(self, record: str) -> list[Attachment]:
-        """Return a record's attachments in order of name.
+    def unlock(self, unlock: Unlock) -> None:
+        """Open a locked wallet again; nothing happens if it is open.
 
         Raises:
-            NotFound: there is no such record.
+            UnlockFailed, StoreBusy, StoreError: see `Wallet.unlock`.
         """
-        return self._call(lambda wallet: wallet.attachments.list(record))
+        self._loop.run(self._wallet.unlock(unlock))
 
-    def save_attachment(self, attachment: Attachment, path: str | Path) -> None:
-        """Write an attachment's content to a file, as `Attachments.save_to` does.
+    def change_unlock(self, *, current: Unlock, new: Unlock) -> None:
+        """Open with another passphrase, or in another way, from now on; atomic.
 
         Raises:
-            BlobMissing, TransportError, InputError, StoreError: see `Attachments.save_to`.
+            WalletLocked, UnlockFailed, InputError, StoreError: see `Wallet.change_unlock`.
         """
-        self._loop.run(self._wallet.attachments.save_to(attachment, path))
+        self._loop.run(self._wallet.change_unlock(current=current, new=new))
 
-    def detach(self, attachment: Attachment) -> None:
-        """Take an attachment off its record.
+    def proofs(self) -> list[Finding]:
+        """Return what was found against the server or a device, the oldest first.
 
         Raises:
-            AccessError, StoreError: the edit is not possible.
+            LocalProtocolError: the wallet is closed.
         """
-        self._loop.run(self._wallet.attachments.remove(attachment))
+        return self._call(lambda wallet: wallet.proofs())
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what else a wallet offers: its parts, such as `recovery` and `attachments`.
+
+        Raises:
+            AttributeError: a wallet has nothing of this name.
+        """
+        if name.startswith("_") or not hasattr(Wallet, name):
+            raise AttributeError(f"a wallet has nothing that is called {name!r}")
+        return blocking_attribute(self._loop, lambda: self._wallet, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *public_names(Wallet)})
 
     def _call(self, read: Callable[[Wallet], _Result]) -> _Result:
-        async def call() -> _Result:
-            return read(self._wallet)
-
-        return self._loop.run(call())
-
-
-class _LoopThread:
-    """An event loop in a thread of its own."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="billfold-wallet", daemon=True
-        )
-        self._thread.start()
-        self.is_stopped = False
-
-    def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
-        """Run a coroutine in the loop and return what it returns.
-
-        Raises:
-            LocalProtocolError: the loop has stopped, or this is its own thread.
-        """
-        if self.is_stopped or threading.current_thread() is self._thread:
-            work.close()
-            raise LocalProtocolError(
-                "the wallet is closed" if self.is_stopped else "a callback cannot use its wallet"
-            )
-        future: Future[_Result] = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            # Ctrl-C ends the wait; what nobody waits for any more is not to go on.
-            future.cancel()
-            raise
-
-    def stop(self) -> None:
-        """End the thread."""
-        self.is_stopped = True
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.run_until_complete(self._loop.shutdown_default_executor())
-        self._loop.close()
+        return self._loop.call(lambda: read(self._wallet))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from billfold.founding import NewReplica
-from billfold.keyring import Unlock, create_key
+from billfold.keyring import Unlock, create_key, discard_key
 from billfold.opening import check_name, fill_store, now_ms
 from billfold.recovering import Attempt, Recovered
 from billfold.recovery_kit import read_kit
@@ -100,7 +100,11 @@ async def _make_store(
             random=secrets.token_bytes,
             now_s=lambda: max(0, now_ms() // 1000),
         )
-        found = await attempt.run(way, address)
+        try:
+            found = await attempt.run(way, address)
+        except BaseException:
+            discard_key(directory, unlock)
+            raise
     except BaseException:
         lock.release()
         raise

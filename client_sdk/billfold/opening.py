@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from billfold.founding import NewReplica
-from billfold.keyring import Unlock, create_key, open_key
+from billfold.keyring import Unlock, create_key, discard_key, open_key
 from billfold.pairing import Newcomer, ShowCode
 from billfold.servers import SERVER_KEY, Server, encode_server
 from billfold.store import PutMeta, SqlCipherStore, WalletLock, WalletStore
@@ -43,11 +43,15 @@ async def link_store(
         key = await asyncio.to_thread(create_key, directory, unlock, secrets.token_bytes)
         fresh = NewReplica.create(secrets.token_bytes, now_ms=now_ms())
         newcomer = Newcomer(transport, fresh.secrets, name=name, random=secrets.token_bytes)
-        if code is not None:
-            joined = await newcomer.by_words(address, code)
-        else:
-            assert show is not None
-            joined = await newcomer.by_qr(address, show)
+        try:
+            if code is not None:
+                joined = await newcomer.by_words(address, code)
+            else:
+                assert show is not None
+                joined = await newcomer.by_qr(address, show)
+        except BaseException:
+            discard_key(directory, unlock)
+            raise
     except BaseException:
         lock.release()
         await transport.close()

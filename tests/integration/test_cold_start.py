@@ -77,6 +77,7 @@ async def test_a_sponsor_that_does_not_sign_what_it_holds_links_nobody(
     monkeypatch.setattr("billfold.household.welcome_beacon", lambda *_: bytes(200))
     with pytest.raises(PairingFailed):
         await home.link("phone", laptop)
+    assert [path.name for path in (home.folder / "phone").iterdir()] == ["lock"]
 
 
 async def test_a_kit_shows_what_is_hidden_by_one_who_can_forge_the_pin(

@@ -1,20 +1,30 @@
 import contextlib
+import inspect
 import threading
 from pathlib import Path
 
 import pytest
 
 import billfold
-from billfold import BlockingWallet, KeyCallback
+from billfold import Attachments, BlockingWallet, KeyCallback, RecordsChanged, Wallet
+from billfold.blocking_parts import public_names
+from billfold.recovery import Recovery
+from billfold.recovery_status import RecoveryState
 from billfold_protocol.errors import (
     InputError,
     LocalProtocolError,
     NotFound,
+    RecoveryRefused,
     StoreBusy,
     StoreMissing,
+    UnlockFailed,
+    WalletLocked,
 )
 
 KEY = KeyCallback(lambda: bytes(32))
+OF_FILES = {"export", "import_file"}
+"""What scripts are given besides; with asyncio these are functions."""
+
 SAMPLES = Path(__file__).parents[1] / "support" / "samples"
 
 
@@ -107,9 +117,72 @@ def test_a_file_is_attached_saved_and_detached(tmp_path: Path) -> None:
     with BlockingWallet.create(tmp_path / "wallet", unlock=KEY) as wallet:
         with wallet.edit() as edit:
             record = edit.add("document", title="Passport")
-        wallet.attach(record, source, media_type="application/pdf")
-        (found,) = wallet.attachments(record)
-        wallet.save_attachment(found, tmp_path / "copy.pdf")
+        wallet.attachments.add(record, source, media_type="application/pdf")
+        (found,) = wallet.attachments.list(record)
+        wallet.attachments.save_to(found, tmp_path / "copy.pdf")
         assert (tmp_path / "copy.pdf").read_bytes() == source.read_bytes()
-        wallet.detach(found)
-        assert wallet.attachments(record) == []
+        assert b"".join(wallet.attachments.open(found, start=5)) == source.read_bytes()[5:]
+        with wallet.attachments.open(found) as pieces:
+            assert next(pieces) == source.read_bytes()
+        assert wallet.attachments.pending_count == 1
+        wallet.attachments.remove(found)
+        assert wallet.attachments.list(record) == []
+    with pytest.raises(LocalProtocolError):
+        wallet.attachments.list(record)
+
+
+def test_it_has_every_public_name_of_a_wallet_and_of_its_parts(tmp_path: Path) -> None:
+    with BlockingWallet.create(tmp_path / "wallet", unlock=KEY) as wallet:
+        assert set(dir(wallet)) >= set(public_names(Wallet))
+        assert set(public_names(BlockingWallet)) <= set(public_names(Wallet)) | OF_FILES
+        for name in public_names(Wallet):
+            assert hasattr(wallet, name), name
+        for part, kind in ((wallet.recovery, Recovery), (wallet.attachments, Attachments)):
+            assert dir(part) == public_names(kind)
+            for name in public_names(kind):
+                assert hasattr(part, name), name
+        for name in ("no_such_thing", "_replica"):
+            with pytest.raises(AttributeError):
+                getattr(wallet, name)
+            with pytest.raises(AttributeError):
+                getattr(wallet.recovery, name)
+
+
+def test_what_both_wallets_spell_out_is_called_with_the_same_names() -> None:
+    for name in public_names(BlockingWallet):
+        here, there = getattr(BlockingWallet, name), getattr(Wallet, name, None)
+        if not callable(here) or there is None:
+            continue
+        named = set(inspect.signature(here).parameters)
+        wanted = set(inspect.signature(there).parameters)
+        assert wanted - named <= {"transport", "device_token_store"}, name
+        assert named <= wanted, name
+
+
+def test_a_wallet_is_locked_and_unlocked_without_asyncio(tmp_path: Path) -> None:
+    other = KeyCallback(lambda: bytes(range(32)))
+    with BlockingWallet.create(tmp_path / "wallet", unlock=KEY) as wallet:
+        wallet.change_unlock(current=KEY, new=other)
+        wallet.lock()
+        assert wallet.is_locked
+        with pytest.raises(WalletLocked):
+            wallet.records()
+        with pytest.raises(UnlockFailed):
+            wallet.unlock(KEY)
+        wallet.unlock(other)
+        assert not wallet.is_locked
+        assert wallet.records("login") == []
+        assert wallet.proofs() == []
+
+
+def test_recovery_words_and_events_are_there_without_asyncio(tmp_path: Path) -> None:
+    with BlockingWallet.create(tmp_path / "wallet", unlock=KEY) as wallet:
+        with wallet.events() as events:
+            words = wallet.recovery.begin()
+            with pytest.raises(RecoveryRefused):
+                wallet.recovery.confirm("some words")
+            assert wallet.recovery.confirm(words).state is RecoveryState.PENDING
+            assert isinstance(next(events), RecordsChanged)
+        assert wallet.recovery.status.state is RecoveryState.PENDING
+        wallet.logins.add(title="Library", username="ada")
+        assert [found.username for found in wallet.logins.all()] == ["ada"]

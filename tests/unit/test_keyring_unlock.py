@@ -19,6 +19,7 @@ from billfold.keyring import (
     UnlockMethod,
     change_unlock,
     create_key,
+    discard_key,
     open_key,
     unlock_method,
 )
@@ -29,6 +30,7 @@ from billfold.keyring.unlock_file import (
     write_unlock_file,
 )
 from billfold.store import SqlCipherStore
+from billfold.store.sqlcipher import DATABASE_NAME
 from billfold_protocol.codec import decode, encode
 from billfold_protocol.crypto.passwords import PasswordPolicy, seal_with_key
 from billfold_protocol.errors import (
@@ -273,6 +275,21 @@ def test_a_change_that_the_current_way_does_not_open_changes_nothing(directory: 
             directory, current=CALLBACK, new=Passphrase("", QUICK), random=secrets.token_bytes
         )
     assert open_key(directory, CALLBACK) == key
+
+
+def test_a_key_of_which_no_store_came_is_taken_back_whole(
+    directory: Path, os_keyring: MemoryKeyring
+) -> None:
+    create_key(directory, OsKeyring(), secrets.token_bytes)
+    assert os_keyring.secrets
+    (directory / DATABASE_NAME).write_bytes(b"a store")
+    discard_key(directory, OsKeyring())
+    assert unlock_method(directory) is UnlockMethod.OS_KEYRING
+    (directory / DATABASE_NAME).unlink()
+    for _ in range(2):
+        discard_key(directory, OsKeyring())
+        assert not list(directory.iterdir())
+        assert not os_keyring.secrets
 
 
 def test_a_lost_or_spoiled_secret_of_the_os_keyring_does_not_unlock(

@@ -33,6 +33,7 @@ from billfold_protocol.errors import (
     StoreError,
     StoreExists,
     UnlockFailed,
+    UpdateNeeded,
     VerificationError,
 )
 
@@ -45,6 +46,7 @@ __all__ = [
     "UnlockMethod",
     "change_unlock",
     "create_key",
+    "discard_key",
     "open_key",
     "unlock_method",
 ]
@@ -80,6 +82,22 @@ def create_key(directory: Path, unlock: Unlock, random: Callable[[int], bytes]) 
         raise file_error(error, path) from error
     write_unlock_file(directory, file)
     return store_key
+
+
+def discard_key(directory: Path, unlock: Unlock) -> None:
+    """Take back what `create_key` made, where no store came of it; a failure leaves it there.
+
+    Args:
+        directory: where the key was made; the caller holds the wallet's lock.
+        unlock: how it is unlocked.
+    """
+    if (directory / DATABASE_NAME).exists():
+        return
+    with contextlib.suppress(StoreError, UpdateNeeded, UnlockFailed, OSError):
+        file = read_unlock_file(directory)
+        (directory / UNLOCK_NAME).unlink()
+        if isinstance(unlock, OsKeyring):
+            os_keyring.forget_key(unlock, file)
 
 
 def open_key(
