@@ -99,6 +99,20 @@ MUTANTS = (
         at="error kept",
     ),
     mutant(
+        "D12",
+        "branches are merged without asking whose entries they hold",
+        "billfold.other_history",
+        ("return not history.contested or", "return True or"),
+        at="error unchanged",
+    ),
+    mutant(
+        "D12",
+        "a removal on one branch only is none",
+        "billfold_protocol.membership.merging",
+        ("gone = {*main.removed, *other.removed} | void", "gone = {*main.removed} | void"),
+        at="unchanged kept",
+    ),
+    mutant(
         "D13",
         "an entry of the chain may stand anywhere",
         STATE,

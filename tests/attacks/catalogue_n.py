@@ -7,6 +7,34 @@ from tests.attacks.mutant import mutant
 
 MUTANTS = (
     mutant(
+        "N02",
+        "a request may bring as much as it likes",
+        "billfold_server.routes",
+        (
+            "if request.body_exists or has_length or hdrs.TRANSFER_ENCODING in request.headers:",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "N02",
+        "a frame may have any size",
+        "billfold_server.websocket",
+        ("max_msg_size=limits.FRAME_SIZE_MAX + 1", "max_msg_size=0"),
+    ),
+    mutant(
+        "N02",
+        "a head may take for ever",
+        "billfold_server.connections",
+        ("keepalive_timeout=IDLE_S_MAX", "keepalive_timeout=10**6"),
+    ),
+    mutant(
+        "N04",
+        "who does not read is sent to all the same",
+        "billfold_server.delivery",
+        ("if peer.outbox.is_congested:", "if False:"),
+        at="others",
+    ),
+    mutant(
         "N01",
         "a meeting place may have any name",
         "billfold_server.routes",

@@ -94,6 +94,28 @@ MUTANTS = (
         ),
     ),
     mutant(
+        "S09",
+        "a snapshot need not be signed",
+        "billfold_protocol.snapshot",
+        (
+            "signing.verify(signed, keys.signing, Domain.SNAPSHOT_SIGNATURE)",
+            "signing.Verified(signed.value, signed.raw, signing._VERIFIED)",
+        ),
+    ),
+    mutant(
+        "S09",
+        "a device begins with a snapshot on nobody's word",
+        "billfold.snapshots.keeper",
+        ("and judging.is_vouched(known)", "and known is not None"),
+        at="unchanged",
+    ),
+    mutant(
+        "S09",
+        "what a snapshot leaves out is not missed",
+        "billfold.snapshots.comparison",
+        ("if mine - theirs:", "if False:"),
+    ),
+    mutant(
         "S10",
         "a hole in a feed is passed over",
         "billfold_server.holes",

@@ -4,20 +4,12 @@ from billfold_protocol.errors import Gap, ServerRollback
 from billfold_protocol.feed import vector_hash
 from billfold_protocol.messages import Entries
 from tests.support.adversaries.attack import Attack
-from tests.support.adversaries.evil_server import EvilServer
 from tests.support.adversaries.findings import named, require_exactly, scaled, show
-from tests.support.adversaries.stage import HonestDevice, Stage, pair
+from tests.support.adversaries.stage import HonestDevice, pair
 
 pytestmark = pytest.mark.attack("S02")
 
 SPLIT_COUNT = scaled(small=12, whole=100)
-
-
-def other_view(stage: Stage) -> EvilServer:
-    """Return the same server once more: one key, one past, and from now on another history."""
-    other = EvilServer(stage.clock, stage.weather, stage.seed)
-    other.roll_back(stage.server.store.picture())
-    return other
 
 
 def hash_shown(device: HonestDevice) -> bytes:
@@ -32,7 +24,7 @@ async def test_two_devices_that_are_shown_different_histories_end_equal() -> Non
     attack = Attack(stage, laptop, phone)
     with named("error"):
         assert hash_shown(laptop) == hash_shown(phone)
-    other = other_view(stage)
+    other = stage.other_view()
     for device in (phone, watch):
         device.meets(other)
     stage.settle()

@@ -219,6 +219,12 @@ class Stage:
         if answers[0] is not None:
             raise answers[0]
 
+    def other_view(self) -> EvilServer:
+        """Return the same server once more: one key, one past, another history from now on."""
+        other = EvilServer(self.clock, self.weather, self.seed)
+        other.roll_back(self.server.store.picture())
+        return other
+
     def settle(self, duration_s: float = SETTLING_S) -> None:
         """Let everything happen that is due within some time."""
         self.clock.run_for(duration_s)
