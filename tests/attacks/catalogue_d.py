@@ -74,7 +74,7 @@ MUTANTS = (
     mutant(
         "D09",
         "a removed device may go on writing",
-        "billfold_protocol.feed.graph",
+        "billfold_protocol.feed.writers",
         ("if member is None and device in state.removed:", "if False:"),
     ),
     mutant(
@@ -133,7 +133,7 @@ MUTANTS = (
     mutant(
         "D16",
         "a viewer may write",
-        "billfold_protocol.feed.graph",
+        "billfold_protocol.feed.writers",
         ("if not member.may_write:", "if False:"),
     ),
     mutant(
