@@ -21,12 +21,19 @@ from billfold.line import Line
 from billfold.membership_news import changes_between
 from billfold.other_history import is_agreed, keep_other_history, other_history_of
 from billfold.replica import Replica
+from billfold.wrap_keeping import keep_wraps
 from billfold_protocol import limits
 from billfold_protocol.client_session import Accepted
 from billfold_protocol.errors import BillfoldError, ChainFork, RemoteProtocolError
 from billfold_protocol.ids import DeviceId, EntryId, EpochId, EpochKey
 from billfold_protocol.key_hierarchy import open_back_links, open_wrap
-from billfold_protocol.membership import MembershipChain, divergence_of, membership_hash
+from billfold_protocol.membership import (
+    MembershipChain,
+    divergence_of,
+    listed_wraps,
+    membership_hash,
+    wrap_hash,
+)
 from billfold_protocol.messages import Append, Compare
 
 
@@ -47,6 +54,9 @@ class Branching:
 
         self._theirs: MembershipChain | None = None
         self._keys: dict[EpochId, EpochKey] = {}
+        self._wraps: dict[tuple[int, DeviceId], bytes] = {}
+        """Those that the server's chain lists, for this device and others."""
+
         self._merge: Authored | None = None
 
     def accepted(self, accepted: Accepted) -> bool:
@@ -93,7 +103,11 @@ class Branching:
         """Keep the keys of the other branch."""
         core, chain = self._line.replica.core, self._theirs
         for k, device, wrapped in wraps:
-            if chain is None or device != core.device_id:
+            if chain is None or not 0 < k < len(chain):
+                continue
+            if listed_wraps(chain, k).get(device) == wrap_hash(wrapped):
+                self._wraps[k, device] = wrapped
+            if device != core.device_id:
                 continue
             try:
                 epoch, key = open_wrap(chain, k, device, core.secrets.unwrapping_key, wrapped)
@@ -132,6 +146,7 @@ class Branching:
         merged.append(self._merge.raw)
         self._adopt(merged)
         self._line.replica.receive_wraps(wraps)
+        keep_wraps(self._line.replica, wraps)
         return True
 
     def refused(self, ids: Sequence[EntryId]) -> None:
@@ -159,7 +174,8 @@ class Branching:
         if not history.may_merge:
             raise ChainFork(
                 "the server shows another history of the wallet's devices; "
-                "one of its owners who is on both has to merge them"
+                "an owner who is on both has to merge them, and where there is none the recovery "
+                "words bring the wallet back"
             )
         if not is_agreed(replica, history):
             raise ChainFork(
@@ -178,8 +194,10 @@ class Branching:
         for event in changes_between(before, replica.state, replica.core.device_id):
             self._line.tell(event)
         keep_other_history(replica, None)
+        keep_wraps(replica, [(k, device, raw) for (k, device), raw in self._wraps.items()])
         self.is_apart = False
-        self._raws, self._theirs, self._merge, self._keys = [], None, None, {}
+        self._raws, self._theirs, self._merge = [], None, None
+        self._keys, self._wraps = {}, {}
         if self._line.is_live:
             replica.resend()
             vector = replica.vector_on_server()

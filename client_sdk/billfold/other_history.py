@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from billfold.replica import Replica
 from billfold_protocol import codec, limits
-from billfold_protocol.errors import LocalProtocolError
+from billfold_protocol.errors import BillfoldError, ChainFork, LocalProtocolError
 from billfold_protocol.ids import DeviceId, MembershipHash
 from billfold_protocol.membership import Divergence
 
@@ -15,6 +15,8 @@ AGREED_KEY = "merge"
 """Hash of the newest entry of a contested branch that the person has agreed to merge."""
 
 BRANCH_KEY = "other branch"
+TOLD_KEY = "other branch told"
+"""What the person was told of it last: once, and not at each connection."""
 
 SIZE_MAX = 4 * limits.MEMBERS_COUNT_MAX * 32
 
@@ -61,8 +63,8 @@ def other_history_of(replica: Replica, divergence: Divergence) -> OtherHistory:
 def keep_other_history(replica: Replica, history: OtherHistory | None) -> None:
     """Keep what was found of the server's history, or with None forget it."""
     if history is None:
-        replica.put_meta(BRANCH_KEY, None)
-        replica.put_meta(AGREED_KEY, None)
+        for key in (BRANCH_KEY, AGREED_KEY, TOLD_KEY):
+            replica.put_meta(key, None)
         return
     groups = [list(history.added), list(history.removed), list(history.contested)]
     raw = codec.encode([history.newest, *groups, history.may_merge])
@@ -84,6 +86,16 @@ def read_other_history(replica: Replica) -> OtherHistory | None:
         contested=_devices(contested),
         may_merge=may_merge is True,
     )
+
+
+def is_told(replica: Replica, error: BillfoldError) -> bool:
+    """Whether the person knows of a fork of the chain already; from now on they do."""
+    if not isinstance(error, ChainFork) or replica.meta(BRANCH_KEY) is None:
+        return False
+    text = str(error).encode()
+    has_been_told = replica.meta(TOLD_KEY) == text
+    replica.put_meta(TOLD_KEY, text)
+    return has_been_told
 
 
 def agree_to_merge(replica: Replica) -> None:

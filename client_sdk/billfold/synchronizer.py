@@ -23,6 +23,7 @@ from billfold.desks import Desks
 from billfold.document import Change, Edit
 from billfold.events import ConnectionChanged, Event, RecordsChanged, Synced, Warned
 from billfold.listening import EventStream
+from billfold.other_history import is_told
 from billfold.proposals import Proposals
 from billfold.replica import Replica
 from billfold.sending import Sending
@@ -353,7 +354,8 @@ class Synchronizer:
         self.last_error = error
         said = (type(error).__name__, str(error))
         # It is the same finding at each attempt until the wallet has been online again.
-        if not isinstance(error, TransportError | RemoteProtocolError) and said != self._said:
+        is_new = said != self._said and not is_told(self.replica, error)
+        if not isinstance(error, TransportError | RemoteProtocolError) and is_new:
             self._said = said
             self.tell(Warned(error))
         self.tell(ConnectionChanged(is_online=False, reason=error))

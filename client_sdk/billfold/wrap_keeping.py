@@ -42,10 +42,14 @@ def keep_wraps(replica: Replica, wraps: Iterable[tuple[int, DeviceId, bytes]]) -
 
 
 def kept_wraps(replica: Replica, k: int) -> Wraps:
-    """Return the wraps that are kept of the membership entry at an index."""
-    data = replica.meta(f"{WRAPS_KEY}{k}")
-    if data is None:
+    """Return the wraps that are kept of the membership entry at an index.
+
+    After a merge another entry may stand there than the one of which they were kept.
+    """
+    data, chain = replica.meta(f"{WRAPS_KEY}{k}"), replica.core.chain
+    if data is None or k >= len(chain):
         return ()
+    listed = listed_wraps(chain, k)
     try:
         pairs = [
             codec.as_array(item, 2)
@@ -56,6 +60,7 @@ def kept_wraps(replica: Replica, k: int) -> Wraps:
         return tuple(
             (k, DeviceId(codec.as_bytes(device, 16)), codec.as_bytes(wrapped))
             for device, wrapped in pairs
+            if listed.get(DeviceId(codec.as_bytes(device))) == wrap_hash(codec.as_bytes(wrapped))
         )
     except Malformed:
         return ()

@@ -32,7 +32,6 @@ from billfold_protocol.ids import (
     EntryId,
     EpochId,
     FeedId,
-    HolderId,
     SnapshotId,
     WalletId,
 )
@@ -256,7 +255,7 @@ def judges_of(author: DeviceId, chain: MembershipChain, state: MembershipState) 
         for member in state.members.values()
         if member.device != author and member.kind is not Kind.RECOVERY
     ]
-    holder = _holder_of(author, chain)
+    holder = chain.holder_of(author)
     strangers = [member for member in others if member.holder != holder]
     return {member.device for member in strangers or others}
 
@@ -275,7 +274,10 @@ def was_endorsed(
 
     By this a device takes the snapshot that pruning rests on, though who endorsed it has left.
     """
-    states = (chain.state_at(k) for k in range(snapshot.k, len(chain)))
+    newest_k = len(chain) - 1
+    states = [chain.state_at(k) for k in range(min(snapshot.k, newest_k), newest_k + 1)]
+    made = chain.look_up(snapshot.k, snapshot.head)
+    states += [] if made is None else [made]
     return any(
         not judges_of(snapshot.author, chain, state).isdisjoint(endorsers) for state in states
     )
@@ -287,19 +289,13 @@ def was_alone(snapshot: Snapshot, chain: MembershipChain) -> bool:
     Then it covers feeds of devices only that the wallet had until then; an author who dates one
     back cannot speak for those that came later.
     """
-    state = chain.state_at(snapshot.k)
+    state = chain.look_up(snapshot.k, snapshot.head)
+    if state is None:
+        return False
     return not judges_of(snapshot.author, chain, state) and all(
         covered.device in state.members or covered.device in state.removed
         for covered in snapshot.covered.values()
     )
-
-
-def _holder_of(device: DeviceId, chain: MembershipChain) -> HolderId | None:
-    state = chain.state
-    removed_k = state.removed.get(device)
-    members = state.members if removed_k is None else chain.state_at(removed_k - 1).members
-    member = members.get(device)
-    return None if member is None else member.holder
 
 
 def _versioned(body: bytes, size_max: int) -> list[object]:

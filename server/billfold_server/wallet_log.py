@@ -151,9 +151,10 @@ class ActiveWallet:
         reason = self._judge_membership(device, entry)
         if reason is not None:
             return reason
-        member = self.chain.state_at(entry.k).members[device]
+        keys = self.chain.keys_of(device)
+        assert keys is not None, "it is a member of a state of this chain"
         try:
-            verify_entry(signed, self.wallet_id, member.keys.signing)
+            verify_entry(signed, self.wallet_id, keys.signing)
         except BillfoldError:
             return Reason.INVALID
         return self._judge_place(device, signed, size_max)

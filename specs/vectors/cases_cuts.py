@@ -4,8 +4,11 @@ Spec: 15-feeds.md
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from billfold_protocol.membership import Role, SetRole, Target, TargetKind
+from specs.vectors import story
+from specs.vectors.cases_merging import merge_of
 from specs.vectors.scenarios import (
     BEN_LAPTOP,
     BEN_PHONE,
@@ -16,12 +19,19 @@ from specs.vectors.scenarios import (
     Scenario,
     Written,
 )
-from specs.vectors.wallets import Vector
+from specs.vectors.wallets import Vector, Wallet
 
 
 def build() -> Iterable[Vector]:
     """Return the vectors of `feeds.json` that are about cuts."""
-    return [*_cuts(), *_vouching(), *_backdating(), *_demotions(), *_envelopes()]
+    return [
+        *_cuts(),
+        *_vouching(),
+        *_backdating(),
+        *_demotions(),
+        *_envelopes(),
+        *_branches(),
+    ]
 
 
 def _role(scenario: Scenario, role: Role, *heads: Written) -> Appended:
@@ -208,6 +218,53 @@ def _demotions() -> Iterable[Vector]:
     promote = _role(twice, Role.EDITOR)
     revoke = twice.revoke(BEN_PHONE, entries[0])
     yield twice.ends([*entries, demote, promote, revoke], counted=entries[:1], excluded=entries[1:])
+
+
+def _other_branch(scenario: Scenario, rotations_count: int) -> Wallet:
+    """Return the wallet as it goes on elsewhere, with so many new epochs."""
+    base = story.until(scenario.wallet, len(scenario.wallet.chain))
+    other = replace(base, name=f"base {scenario.name}")
+    for _ in range(rotations_count):
+        other.rotate(PHONE)
+    return other
+
+
+def _merge(scenario: Scenario, other: Wallet) -> Appended:
+    scenario.wallet.keys.update(other.keys)
+    payload = merge_of(scenario.wallet, other)
+    scenario.wallet.begin_epoch(LAPTOP, payload)
+    return Appended("merge", scenario.wallet.chain.raws[-1])
+
+
+def _branches() -> Iterable[Vector]:
+    """A cut on one branch of a chain, and entries made on the other."""
+    for name, comment in (
+        ("cut-on-another-branch", "written on the other branch, where the index is larger"),
+        ("cut-on-another-branch-vouched", "the same, and another writer there built on it"),
+    ):
+        cut = Scenario(name, comment)
+        feed = cut.open(BEN_PHONE)
+        first = cut.write(feed)
+        other = _other_branch(cut, 2)
+        cut.wallet.keys.update(other.keys)
+        late = cut.write(feed, state=other.state)
+        events: list[Event] = [first, cut.revoke(BEN_PHONE, first), _merge(cut, other), late]
+        if name == "cut-on-another-branch":
+            yield cut.ends(events, counted=[first], excluded=[late])
+        else:
+            voucher = cut.write(cut.open(PHONE), late, state=other.state)
+            yield cut.ends([*events, voucher], counted=[first, late, voucher])
+    again = Scenario("promoted-on-a-longer-branch", "its cut has a larger index than the merge")
+    feed = again.open(BEN_PHONE)
+    first = again.write(feed)
+    other = _other_branch(again, 2)
+    for role in (Role.VIEWER, Role.EDITOR):
+        heads = {first.dep.feed: (first.dep.seq, first.dep.id)} if role is Role.VIEWER else {}
+        other.add(LAPTOP, SetRole(device=BEN_PHONE.id, role=role, cut=heads))
+    rotate = again.rotate()
+    merge = _merge(again, other)
+    late = again.write(feed)
+    yield again.ends([first, rotate, merge, late], counted=[first, late])
 
 
 def _envelopes() -> Iterable[Vector]:

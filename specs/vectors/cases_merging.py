@@ -25,7 +25,7 @@ _FORK_LENGTH = 4
 def tell(*voided: Device) -> Wallet:
     """Return the wallet with its whole chain, whose last entry merges the other branch."""
     main, other = _branches()
-    merge = _merge(main, other, voided=[device.id for device in voided])
+    merge = merge_of(main, other, voided=[device.id for device in voided])
     main.begin_epoch(_LAPTOP, merge)
     return main
 
@@ -69,9 +69,10 @@ def _branches() -> tuple[Wallet, Wallet]:
     return main, other
 
 
-def _merge(
+def merge_of(
     main: Wallet, other: Wallet, author: Device = _LAPTOP, voided: Sequence[DeviceId] = ()
 ) -> Merge:
+    """Return the payload that merges another branch of the same wallet into the main one."""
     divergence = divergence_of(main.chain, other.chain)
     assert divergence is not None
     main.devices.update(other.devices)
@@ -90,7 +91,7 @@ def _merge(
 def _refusals() -> Iterable[Vector]:
     main, other = _branches()
     length = len(main.chain)
-    good = _merge(main, other)
+    good = merge_of(main, other)
     short = replace(good.rotation, wrap_hashes=good.rotation.wrap_hashes[:-1])
     for name, author, payload, expect, comment in (
         ("nothing", _LAPTOP, replace(good, branch=()), "WrongContext", "it carries no branch"),
@@ -139,7 +140,7 @@ def _refusals() -> Iterable[Vector]:
         (
             "by-editor",
             _EDITOR,
-            _merge(main, other, _EDITOR),
+            merge_of(main, other, _EDITOR),
             "NotAuthorised",
             "its author is no owner",
         ),

@@ -229,7 +229,7 @@ class Rule:
 
     def __init__(self, entries: Mapping[EntryId, Entry], chain: MembershipChain) -> None:
         self._entries = entries
-        self._cuts = chain.state.cuts
+        self._chain, self._cuts = chain, chain.state.cuts
         self._owners = {
             entry.feed: entry.prev.device
             for entry in entries.values()
@@ -291,7 +291,10 @@ class Rule:
     def _is_root(self, id_: EntryId) -> bool:
         entry = self._entries[id_]
         for cut in self._cuts:
-            if cut.device != self._owners[entry.feed] or entry.k >= cut.k:
+            named = self._chain.find(entry.k, entry.head)
+            assert named is not None, "what is admitted names a state of the chain"
+            is_known = cut.entry in {one.entry for one in named.cuts}
+            if cut.device != self._owners[entry.feed] or is_known:
                 continue
             if entry.feed not in cut.heads:
                 return False

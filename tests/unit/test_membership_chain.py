@@ -334,9 +334,11 @@ def test_a_cut_excludes_what_is_beyond_its_head(
     fresh.wallet.revoke(fresh.editor, cut={feed: (2, EntryId(b"h" * 32))})
     (record,) = fresh.wallet.state.cuts
     moved = replace(record, k=5)
-    assert moved.excludes(k=k, feed=feed, seq=seq, entry_id=EntryId(entry_id * 32)) is is_excluded
+    is_beyond = moved.excludes(feed=feed, seq=seq, entry_id=EntryId(entry_id * 32))
+    head = fresh.wallet.chain.state_at(k).head
+    assert (is_beyond and not fresh.wallet.chain.knows_cut(k, head, moved)) is is_excluded
     other = FeedId(b"\1" * 16)
-    assert moved.excludes(k=4, feed=other, seq=0, entry_id=EntryId(bytes(32)))
+    assert moved.excludes(feed=other, seq=0, entry_id=EntryId(bytes(32)))
 
 
 def test_the_wallet_id_is_the_hash_of_the_create_entry() -> None:

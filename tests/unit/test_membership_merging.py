@@ -13,7 +13,7 @@ from billfold_protocol.errors import (
     UnsignedMember,
     WrongContext,
 )
-from billfold_protocol.ids import EntryId, FeedId
+from billfold_protocol.ids import EntryId, FeedId, SnapshotId
 from billfold_protocol.key_hierarchy import open_back_links, open_wrap
 from billfold_protocol.membership import (
     Kind,
@@ -24,6 +24,10 @@ from billfold_protocol.membership import (
     epoch_links,
     members_after,
 )
+from billfold_protocol.snapshot import Snapshot, judges_of, was_alone, was_endorsed
+from specs.vectors.cases_merging import merge_of
+from specs.vectors.scenarios import BEN_PHONE, LAPTOP, PHONE, make_base
+from specs.vectors.story import until
 from tests.support.wallets import TestDevice, TestWallet
 
 
@@ -335,3 +339,34 @@ def test_a_device_removed_before_the_fork_stays_gone() -> None:
     assert gone.id not in members_after(divergence.branches)
     wallet.merge(twin)
     assert len(wallet.state.cuts) == 1
+
+
+def test_who_was_removed_on_a_longer_branch_is_remembered_with_its_holder() -> None:
+    main = make_base()
+    other = replace(until(main, len(main.chain)), name="longer")
+    for _ in range(3):
+        other.rotate(PHONE)
+    other.revoke(LAPTOP, BEN_PHONE, {})
+    main.rotate(LAPTOP)
+    main.begin_epoch(LAPTOP, merge_of(main, other))
+    assert main.state.removed[BEN_PHONE.id] >= len(main.chain)
+    assert main.chain.holder_of(BEN_PHONE.id) == BEN_PHONE.holder
+    # A snapshot of that device, made on that branch, is judged like any other.
+    at = other.chain.state_at(main.state.k + 1)
+    made = Snapshot(
+        id=SnapshotId(bytes(32)),
+        wallet_id=main.id,
+        author=BEN_PHONE.id,
+        document=0,
+        k=at.k,
+        head=at.head,
+        epoch=at.epoch.id,
+        covered={},
+        time_s=0,
+        nonce=bytes(24),
+        size=0,
+        digest=bytes(32),
+    )
+    assert judges_of(made.author, main.chain, main.state) == {LAPTOP.id, PHONE.id}
+    assert not was_alone(made, main.chain)
+    assert was_endorsed(made, {LAPTOP.id}, main.chain)

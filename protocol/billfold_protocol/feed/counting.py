@@ -12,7 +12,7 @@ from billfold_protocol.feed.entry import Dep, Entry
 from billfold_protocol.feed.forest import Forest
 from billfold_protocol.feed.forks import Judgement, judge
 from billfold_protocol.feed.standing import Fork, Node, Outcome, Standing
-from billfold_protocol.ids import DeviceId, EntryId, FeedId
+from billfold_protocol.ids import ChainHead, DeviceId, EntryId, FeedId
 from billfold_protocol.membership import CutRecord, MembershipChain
 
 _Place = tuple[FeedId, int, EntryId | None]
@@ -78,7 +78,7 @@ class Counting:
         """Take an envelope of an admitted entry in place of the one here."""
         self._forest.fresh[node.dep.id] = verified
         was_beyond = self.has_forks and self.is_beyond_cut(node)
-        node.detail = (verified.value.k, verified.value.ancestors)
+        node.detail = self._forest.detail_of(verified.value)
         if was_beyond != (self.has_forks and self.is_beyond_cut(node)):
             self._judge(outcome)  # What stands by itself vouches.
         if node.is_counted:
@@ -158,22 +158,23 @@ class Counting:
                     stack.append((before, False))
         return list(found.values())
 
-    def is_beyond_cut(self, node: Node, *, by_k: int | None = None) -> bool:
-        """Whether a cut leaves an entry out.
-
-        Args:
-            node: the entry.
-            by_k: the membership index of another envelope of it, or None for the one here.
-        """
-        cuts = self._cuts_of(node.device)
-        if not cuts:
+    def is_beyond_cut(self, node: Node) -> bool:
+        """Whether a cut leaves an entry out."""
+        if not self._cuts_of(node.device):
             return False
+        k, _, head = self._forest.detail(node)
+        return self.would_be_beyond(node, k, head)
+
+    def would_be_beyond(self, node: Node, k: int, head: ChainHead) -> bool:
+        """Whether a cut would leave an entry out, in an envelope made under this state."""
         feed, seq, id_ = node.dep
-        k = self._forest.detail(node)[0] if by_k is None else by_k
         return any(
-            cut.excludes(k=k, feed=feed, seq=seq, entry_id=id_)
-            or (k < cut.k and self._is_on_another_branch(cut, node))
-            for cut in cuts
+            not self._chain.knows_cut(k, head, cut)
+            and (
+                cut.excludes(feed=feed, seq=seq, entry_id=id_)
+                or self._is_on_another_branch(cut, node)
+            )
+            for cut in self._cuts_of(node.device)
         )
 
     def _is_on_another_branch(self, cut: CutRecord, node: Node) -> bool:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from billfold_protocol.crypto.signing import Signed, Verified
 from billfold_protocol.errors import Malformed
 from billfold_protocol.feed.entry import Dep, Entry, verify_entry
-from billfold_protocol.feed.standing import Node
+from billfold_protocol.feed.standing import Detail, Node
 from billfold_protocol.feed.tree import FeedTree
-from billfold_protocol.ids import EntryId, FeedId
+from billfold_protocol.ids import ChainHead, EntryId, FeedId
 from billfold_protocol.membership import MembershipChain
 
 Lookup = Callable[[Dep], Signed[Entry]]
@@ -27,6 +27,7 @@ class Forest:
         self._chain = chain
         self._lookup = lookup
         self.trees: dict[FeedId, FeedTree] = {}
+        self._heads: dict[ChainHead, ChainHead] = {}
         self.fresh: dict[EntryId, Verified[Entry]] = {}
         """Entries of the outcome that is being made: nobody can have kept them yet."""
 
@@ -35,16 +36,19 @@ class Forest:
         tree = self.trees.get(dep.feed)
         return None if tree is None else tree.find(dep.seq, dep.id)
 
-    def detail(self, node: Node) -> tuple[int, tuple[Dep, ...]]:
-        """Return an entry's membership index and what it builds on.
+    def detail(self, node: Node) -> Detail:
+        """Return where an entry's envelope stands in the chain, and what it builds on.
 
         Raises:
             Malformed: what was read back is another entry.
         """
         if node.detail is None:
-            entry = self._read(node).value
-            node.detail = (entry.k, entry.ancestors)
+            node.detail = self.detail_of(self._read(node).value)
         return node.detail
+
+    def detail_of(self, entry: Entry) -> Detail:
+        """Return what is kept in memory of an entry; entries share their chain heads."""
+        return entry.k, entry.ancestors, self._heads.setdefault(entry.head, entry.head)
 
     def verified(self, node: Node) -> Verified[Entry]:
         """Return an entry with its bytes.

@@ -157,8 +157,11 @@ class FeedGraph:
         node = self.find(_dep(entry))
         if node is None:
             return False
-        if entry.k < len(self._chain) and not self._counting.is_beyond_cut(node):
+        is_judged = entry.k < len(self._chain)
+        if is_judged and not self._counting.is_beyond_cut(node):
             return True
+        if is_judged and not self._counting.would_be_beyond(node, entry.k, entry.head):
+            return False
         return entry.k <= self._forest.detail(node)[0]
 
     def may_replace(self, entry: Entry) -> bool:
@@ -166,8 +169,8 @@ class FeedGraph:
         tree, node = self._forest.trees.get(entry.feed), self.find(_dep(entry))
         if tree is None or node is None or node is tree.base:
             return False
-        beyond = self._counting.is_beyond_cut
-        return beyond(node) or not beyond(node, by_k=entry.k)
+        judge = self._counting
+        return judge.is_beyond_cut(node) or not judge.would_be_beyond(node, entry.k, entry.head)
 
     def chain_grew(self) -> Outcome:
         """Try again the entries that waited for membership entries; a cut may settle a fork."""
@@ -378,7 +381,7 @@ class FeedGraph:
         entry = verified.value
         dep = _dep(entry)
         self._tree(entry.feed, device)
-        node = Node(dep, device, Standing.EXCLUDED, (entry.k, entry.ancestors))
+        node = Node(dep, device, Standing.EXCLUDED, self._forest.detail_of(entry))
         self._counting.add(node, verified, outcome)
 
 

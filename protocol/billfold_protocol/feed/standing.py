@@ -12,7 +12,7 @@ from typing import NamedTuple
 from billfold_protocol.crypto.signing import Signed, Verified
 from billfold_protocol.errors import BillfoldError
 from billfold_protocol.feed.entry import Dep, Entry
-from billfold_protocol.ids import DeviceId, EntryId
+from billfold_protocol.ids import ChainHead, DeviceId, EntryId
 
 
 @unique
@@ -21,6 +21,10 @@ class Standing(Enum):
 
     COUNTED = "counted"
     EXCLUDED = "excluded"
+
+
+Detail = tuple[int, tuple[Dep, ...], ChainHead]
+"""The membership index of an entry's envelope, its ancestors, and the envelope's chain head."""
 
 
 class BaseHead(NamedTuple):
@@ -39,8 +43,7 @@ class Node:
     dep: Dep
     device: DeviceId
     standing: Standing
-    detail: tuple[int, tuple[Dep, ...]] | None
-    """Its membership index and its ancestors."""
+    detail: Detail | None
 
     @property
     def is_counted(self) -> bool:

@@ -13,7 +13,7 @@ from billfold_protocol import limits
 from billfold_protocol.feed.entry import Dep
 from billfold_protocol.feed.standing import Node, Standing
 from billfold_protocol.feed.vector import fork_head
-from billfold_protocol.ids import DeviceId, EntryId
+from billfold_protocol.ids import ChainHead, DeviceId, EntryId
 
 
 class FeedTree:
@@ -53,7 +53,7 @@ class FeedTree:
     def stand_on(self, base: Dep) -> None:
         """Stand on a snapshot: forget the entries up to its head."""
         # No cut reaches what a snapshot covers, and it builds on nothing that matters.
-        detail = (limits.CHAIN_LENGTH_MAX, ())
+        detail = (limits.CHAIN_LENGTH_MAX, (), ChainHead(bytes(16)))
         self.base = Node(base, self.device, Standing.COUNTED, detail)
         del self.line[: max(0, base.seq + 1 - self.first_seq)]
         self.first_seq = base.seq + 1

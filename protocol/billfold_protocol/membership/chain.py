@@ -19,8 +19,9 @@ from billfold_protocol.errors import (
     UnsignedMember,
     WrongContext,
 )
-from billfold_protocol.ids import ChainHead, DeviceId, EpochId, WalletId
+from billfold_protocol.ids import ChainHead, DeviceId, EpochId, HolderId, MembershipHash, WalletId
 from billfold_protocol.membership.entries import membership_hash, parse
+from billfold_protocol.membership.members import CutRecord
 from billfold_protocol.membership.merging import Branches, merge_states
 from billfold_protocol.membership.records import (
     Consent,
@@ -59,8 +60,12 @@ class MembershipChain:
         self._entries = [signed.value]
         self._raws = [create]
         self._keys = {signed.value.author: self.state.members[signed.value.author].keys}
+        self._holders = {device: one.holder for device, one in self.state.members.items()}
         self._branches: dict[int, MembershipChain] = {}
         """The chain up to the end of the branch that a merge carries, by the merge's index."""
+
+        self._cut_by: dict[ChainHead, frozenset[MembershipHash]] = {}
+        """The entries whose cuts a state has; once something was merged."""
 
     @classmethod
     def load(cls, raws: Sequence[bytes], *, depth: int = 0) -> "MembershipChain":
@@ -108,6 +113,10 @@ class MembershipChain:
         """Return the keys of a device that is or was a member; None if it never was."""
         return self._keys[device] if device in self.state.sponsors else None
 
+    def holder_of(self, device: DeviceId) -> HolderId | None:
+        """Return whose a device is that is or was a member; None if it never was."""
+        return self._holders[device] if device in self.state.sponsors else None
+
     @property
     def keys(self) -> Mapping[DeviceId, DeviceKeys]:
         """The keys of every device that is or was a member; perhaps of one more after `undo`."""
@@ -134,6 +143,21 @@ class MembershipChain:
             return self._states[k]
         found = (branch.look_up(k, head) for branch in self._branches.values())
         return next((state for state in found if state is not None), None)
+
+    def knows_cut(self, k: int, head: ChainHead, cut: CutRecord) -> bool:
+        """Whether the state with this name, of this chain, comes after the entry that cut.
+
+        An index above every other knows all cuts.
+        """
+        if not self._branches or k >= limits.CHAIN_LENGTH_MAX:
+            return k >= cut.k
+        # With branches an index alone does not say what comes after what.
+        known = self._cut_by.get(head)
+        if known is None:
+            state = self.look_up(k, head)
+            found = () if state is None else state.cuts
+            known = self._cut_by[head] = frozenset(one.entry for one in found)
+        return cut.entry in known
 
     def holds(self, state: MembershipState) -> bool:
         """Whether a state is one of this chain's or of a branch that it merged."""
@@ -173,6 +197,8 @@ class MembershipChain:
             branch, state = self._merge(signed, payload)
             self._branches[k] = branch
             self._keys.update(branch.keys)
+            gone = ((device, branch.holder_of(device)) for device in branch.keys)
+            self._holders.update((device, holder) for device, holder in gone if holder)
         elif isinstance(payload, Replace):
             state = replaced_state(self.state, *self.state.follow(signed), payload)
         else:
@@ -180,6 +206,7 @@ class MembershipChain:
             if isinstance(payload, Revoke) and payload.consent is not None:
                 self._require_tenure(signed.value.author, payload.consent)
         self._keys.update((device, member.keys) for device, member in state.members.items())
+        self._holders.update((device, member.holder) for device, member in state.members.items())
         self._states.append(state)
         self._entries.append(signed.value)
         self._raws.append(raw)
@@ -260,6 +287,7 @@ class MembershipChain:
         for items in (self._states, self._entries, self._raws):
             items.pop()
         self._branches.pop(len(self), None)
+        self._cut_by.clear()
 
     def _require_fork(self, signed: signing.Signed[MembershipEntry]) -> None:
         """Check that another entry at a held index proves anything: anyone can make up bytes."""

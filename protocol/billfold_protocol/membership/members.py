@@ -51,9 +51,7 @@ class CutRecord:
     entry: MembershipHash
     """Hash of the entry that made the cut; with branches, an index alone does not name it."""
 
-    def excludes(self, *, k: int, feed: FeedId, seq: int, entry_id: EntryId) -> bool:
-        """Whether an entry of this device, made at index `k` of the chain, is beyond the cut."""
-        if k >= self.k:
-            return False
+    def excludes(self, *, feed: FeedId, seq: int, entry_id: EntryId) -> bool:
+        """Whether an entry of this device, made without knowing of the cut, is beyond it."""
         head = self.heads.get(feed)
         return head is None or seq > head[0] or (seq == head[0] and entry_id != head[1])
