@@ -65,7 +65,7 @@ def add(
     """Add a record and print its id."""
     arguments = {
         "type": record_type,
-        "values": _values(fields),
+        "values": read_values(fields),
         "tags": tag or [],
         "natural_key": key or [],
     }
@@ -89,7 +89,7 @@ def set_fields(
     ] = None,
 ) -> Answer:
     """Set fields of a record; several become one change."""
-    arguments = {"record": record, "values": _values(fields), "unset": unset or []}
+    arguments = {"record": record, "values": read_values(fields), "unset": unset or []}
     return front.perform("set", arguments)
 
 
@@ -270,7 +270,7 @@ def resolve(
     values: dict[str, Any] = {}
     if value is not None:
         sign = "" if value.startswith((":=", "@=")) else "="
-        values = _values([f"{field}{sign}{value}"])
+        values = read_values([f"{field}{sign}{value}"])
     arguments = {
         "record": record,
         "field": field,
@@ -281,7 +281,8 @@ def resolve(
     return front.perform("resolve", arguments)
 
 
-def _values(fields: list[str] | None) -> dict[str, Any]:
+def read_values(fields: list[str] | None) -> dict[str, Any]:
+    """Return the values that were typed, asked for or read from files, by field."""
     return parse_assignments(fields or [], read_file=_read_file, ask_secret=_ask_secret)
 
 

@@ -17,6 +17,7 @@ from billfold.cli import (
     app_access,
     app_attachments,
     app_credentials,
+    app_model,
     app_proofs,
     app_records,
     app_recovery,
@@ -58,6 +59,7 @@ app = typer.Typer(
 )
 app.add_typer(app_wallet.app)
 app.add_typer(app_records.app)
+app.add_typer(app_model.app)
 app.add_typer(app_attachments.app)
 app.add_typer(app_credentials.app)
 app.add_typer(app_access.app)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from billfold.cli.credential_view import show_credential
+from billfold.cli.meaning_view import MEANING_RENDERERS
 from billfold.cli.terminal import Terminal
 from billfold.cli.wire import JsonObject
 from billfold.cli.wording import HIDDEN, time_text, use_text, value_text
@@ -355,6 +356,7 @@ def _show_watched(result: JsonObject, terminal: Terminal) -> None:
 
 
 _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
+    **MEANING_RENDERERS,
     "add": _show_added,
     "attach": _show_attached,
     "attachments": _show_attachments,

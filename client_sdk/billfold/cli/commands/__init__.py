@@ -9,6 +9,7 @@ from billfold.cli.commands import (
     attachments,
     credentials,
     devices,
+    meaning,
     proofs,
     records,
     recovery,
@@ -26,11 +27,13 @@ LOCK = "lock"
 """After its answer, a running `watch` ends and closes the wallet."""
 
 COMMANDS: dict[str, Command] = {
+    "activity": meaning.activity,
     "add": records.add,
     "attach": attachments.attach,
     "attachments": attachments.attachments,
     "conflicts": versions.conflicts,
     "credential": credentials.credential,
+    "correct": meaning.correct,
     "detach": attachments.detach,
     "devices": devices.devices,
     "doctor": syncing.doctor,
@@ -52,6 +55,8 @@ COMMANDS: dict[str, Command] = {
     "revoke": devices.revoke,
     "rm": records.rm,
     "set": records.set_fields,
+    "show": meaning.show,
+    "statements": meaning.statements,
     "status": syncing.status,
     "sync": syncing.sync,
     "tag": records.tag,

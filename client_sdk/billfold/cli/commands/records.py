@@ -15,10 +15,10 @@ from billfold.cli.record_view import (
 from billfold.cli.request import Answer, Arguments
 from billfold.cli.session import Session
 from billfold.cli.wire import JsonObject
-from billfold.document import NOTES, TYPE, RecordView
+from billfold.document import NOTES, TYPE, RecordView, Scalar
 from billfold.editing import EditBlock
 from billfold.exporting import INTERNAL_TYPES
-from billfold.model import label_of, tags_of
+from billfold.model import check_fields, check_new, label_of, tags_of
 from billfold_protocol.errors import InputError, NotFound
 
 
@@ -33,8 +33,9 @@ async def add(session: Session, arguments: Arguments) -> Answer:
         raise InputError(f"records of type {record_type!r} are Billfold's own")
     values = arguments.members("values")
     key = arguments.texts("natural_key")
+    checked = check_new(record_type, _fields_among(values))
     async with session.wallet.edit() as edit:
-        record = edit.add(record_type, natural_key=tuple(key) or None)
+        record = edit.add(record_type, natural_key=tuple(key) or checked.natural_key)
         _apply(edit, record, values)
         for tag in arguments.texts("tags"):
             edit.tag(record, tag)
@@ -49,10 +50,12 @@ async def set_fields(session: Session, arguments: Arguments) -> Answer:
         NotFound: there is no such record.
         InputError, AccessError, StoreError: it is not possible, and why.
     """
-    record = find_record(session.wallet, arguments.text("record")).id
+    view = find_record(session.wallet, arguments.text("record"))
+    record = view.id
     values, unset = arguments.members("values"), arguments.texts("unset")
     if not values and not unset:
         raise InputError("nothing to set; write name=value")
+    check_fields(view.type, _fields_among(values))
     async with session.wallet.edit() as edit:
         _apply(edit, record, values)
         for field in unset:
@@ -171,6 +174,14 @@ def summarise(view: RecordView) -> JsonObject:
         "tags": list(tags_of(view)),
         "conflicts": sorted(view.conflicts),
         "is_trashed": view.is_trashed,
+    }
+
+
+def _fields_among(values: dict[str, Any]) -> dict[str, Scalar]:
+    return {
+        field: decode_value(value, field)
+        for field, value in values.items()
+        if field not in {TYPE, NOTES}
     }
 
 
