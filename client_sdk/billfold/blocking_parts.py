@@ -10,10 +10,10 @@ import asyncio
 import functools
 import inspect
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from billfold_protocol.errors import LocalProtocolError
 
@@ -89,6 +89,9 @@ class BlockingPart:
         if name.startswith("_"):
             raise AttributeError(name)
         return blocking_attribute(self._loop, self._get, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._loop.call(lambda: list(cast("Iterable[Any]", self._get()))))
 
     def __dir__(self) -> list[str]:
         return self._loop.call(lambda: public_names(type(self._get())))

@@ -50,6 +50,22 @@ def test_a_script_uses_a_wallet_without_asyncio(tmp_path: Path) -> None:
         assert wallet.devices()[0].name == "old laptop"
 
 
+def test_a_script_uses_typed_records(tmp_path: Path) -> None:
+    with BlockingWallet.create(tmp_path / "wallet", unlock=KEY) as wallet:
+        logins = wallet.logins
+        made = logins.add({"urls/0": "https://library.example"}, title="Library", username="ada")
+        assert logins.update(made.record.id, username="bob").username == "bob"
+        assert [login.urls for login in logins] == [("https://library.example",)]
+        assert logins.find(username="bob") == [logins.get(made.record.id)]
+        with pytest.raises(InputError, match="'title' of a login is a text"):
+            logins.add(title=5)
+        diet = wallet.preferences.add(subject="diet", statement="meat").record.id
+        wallet.statements.correct(diet, "statement", "vegan")
+        assert [one.statement for one in wallet.preferences] == ["vegan"]
+    with pytest.raises(LocalProtocolError):
+        list(logins)
+
+
 def test_files_come_in_and_out(tmp_path: Path) -> None:
     with BlockingWallet.create(tmp_path / "wallet", unlock=KEY) as wallet:
         data = (SAMPLES / "bitwarden-export.json").read_bytes()

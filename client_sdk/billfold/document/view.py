@@ -9,7 +9,6 @@ Spec: 40-wallet-document.md
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Final
 
 from billfold.document.columns import Unread
@@ -25,8 +24,8 @@ from billfold.document.identifiers import (
     field_key,
     parse_field_key,
     record_of_note_key,
-    time_of_tag,
 )
+from billfold.document.lazy_fields import LazyFields, Live, field_state
 from billfold.document.merge_kinds import PURGED, TRASHED, TYPE, MergeKinds, read_values
 from billfold.document.operations import OperationId, Operations
 from billfold.document.values import (
@@ -34,14 +33,10 @@ from billfold.document.values import (
     FieldState,
     RecordView,
     Scalar,
-    Value,
     encode_scalar,
 )
 
 STATE_HASH_LABEL: Final = b"billfold/v1/state-hash"
-
-Live = tuple[str, Scalar, OperationId]
-"""A live value: its tag, itself, and the operation that put it."""
 
 Write = tuple[str, str, Scalar]
 """A value to write: record, field and the value."""
@@ -206,14 +201,14 @@ class View:
     def field(self, record: str, field: str) -> FieldState | None:
         """Return a field's state, or None where it has no live value."""
         live = self.live(record, field)
-        return self._state(self.type_of(record), field, live) if live else None
+        if not live:
+            return None
+        return field_state(self._merge_kinds, self.type_of(record), field, live)
 
     def fields(self, record: str) -> Mapping[str, FieldState]:
         """Return the states of the record's fields, by name in order of name."""
-        record_type = self.type_of(record)
         fields = self._fields.get(record, {})
-        states = {name: self._state(record_type, name, fields[name]) for name in sorted(fields)}
-        return MappingProxyType(states)
+        return LazyFields(fields, self.type_of(record), self._merge_kinds)
 
     def record(self, record: str) -> RecordView:
         """Return the record as it is read now; without fields and notes if there is none."""
@@ -231,7 +226,7 @@ class View:
         for record in sorted(self._fields):
             fields = self._fields[record]
             for name in sorted(name for name, live in fields.items() if len(live) > 1):
-                state = self._state(self.type_of(record), name, fields[name])
+                state = field_state(self._merge_kinds, self.type_of(record), name, fields[name])
                 if state.is_conflict:
                     yield Conflict(record, name, state.values)
 
@@ -262,16 +257,6 @@ class View:
         if len(live) == 1:
             return live[0][1]
         return read_values(self._merge_kinds(None, field), [value for _, value, _ in live])[0]
-
-    def _state(self, record_type: str | None, field: str, live: tuple[Live, ...]) -> FieldState:
-        values = tuple(
-            [Value(value, tag, time_of_tag(tag), put[1]) for tag, value, put in live],
-        )
-        if len(values) == 1:
-            return FieldState(values[0].value, values, is_conflict=False)
-        kind = self._merge_kinds(record_type, field)
-        shown, is_conflict = read_values(kind, [value.value for value in values])
-        return FieldState(shown, values, is_conflict)
 
     def _put(self, engine: Engine, key: str, entry: Entry) -> None:
         held, name = entry
