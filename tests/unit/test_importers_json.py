@@ -14,8 +14,8 @@ from billfold_protocol.errors import BillfoldError, LimitExceeded, Malformed
     [
         (b"", "empty"),
         (b" \n", "empty"),
-        (b"PK\x03\x04zip", "can import"),
-        (b"name,url,username,password", "can import"),
+        (b"PK\x03\x04zip", "broken zip"),
+        (b"name,url,username,secret", "can import"),
         (b"\xff\xfe{\x00}\x00", "UTF-8"),
         (b"[]", "can import"),
         (b"{}", "can import"),

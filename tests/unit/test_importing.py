@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from billfold.cli import app_wallet
+from billfold.cli import app_transfer
 from billfold.exporters import ExportedRecord, export_json
 from billfold.exporting import export_wallet, exported_records
 from billfold.import_plan import Past
@@ -273,6 +273,6 @@ async def test_an_export_is_of_one_type_where_asked(wallet: Wallet) -> None:
 
 
 def test_the_bound_on_an_import_is_the_same_everywhere() -> None:
-    assert app_wallet.IMPORT_SIZE_MAX == interface.IMPORT_SIZE_MAX
+    assert app_transfer.IMPORT_SIZE_MAX == interface.IMPORT_SIZE_MAX
     with pytest.raises(LimitExceeded):
         read_import(bytes(interface.IMPORT_SIZE_MAX + 1))

@@ -6,7 +6,6 @@ Spec: 00-overview.md
 import importlib
 import platform
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,13 +14,10 @@ import typer
 from billfold.cli.exit_codes import ExitCode, exit_code_of
 from billfold.cli.front import Front, command
 from billfold.cli.request import Answer
-from billfold.cli.settings import read_small_file, write_owner_file
+from billfold.cli.settings import read_small_file
 from billfold_protocol.errors import BillfoldError, InputError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-
-IMPORT_SIZE_MAX = 64 * 1024 * 1024
-"""Bytes of a file that `import` reads; the importers have the same bound."""
 
 _NAME_LENGTH_MAX = 32
 
@@ -242,68 +238,6 @@ def status(front: Front) -> Answer:
     return front.perform("status")
 
 
-@command(
-    app,
-    "import",
-    examples=(
-        "billfold import bitwarden.json",
-        "billfold import credential.sdjwt passport.sdjwt",
-        "billfold import - < export.cxf.json",
-    ),
-)
-def import_files(
-    front: Front,
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="- is standard input.")],
-) -> Answer:
-    """Import SD-JWT credentials, FIDO CXF, Bitwarden JSON or Billfold's own export.
-
-    Importing a file again changes nothing, and never overwrites a later edit.
-    """
-    results = []
-    for name in files:
-        answer = front.perform("import", {"name": Path(name).name}, attachment=_read(name))
-        results.append(answer.result)
-    merged: dict[str, Any] = {
-        "added": sum(len(one["added"]) for one in results),
-        "updated": sum(len(one["updated"]) for one in results),
-        "unchanged": sum(len(one["unchanged"]) for one in results),
-        "refused": sum(len(one["refused"]) for one in results),
-        "files": results,
-    }
-    code = ExitCode.INCOMPLETE if merged["refused"] else ExitCode.DONE
-    return Answer(result=merged, exit_code=code)
-
-
-@command(
-    app,
-    "export",
-    examples=(
-        "billfold export wallet.json",
-        "billfold export - --type login | gpg -c > logins",
-        "billfold export rest.json --unsent      # what a revoked device could not send",
-    ),
-)
-def export(
-    front: Front,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="- is standard output.")],
-    record_type: Annotated[
-        str | None, typer.Option("--type", help="Only records of this type.")
-    ] = None,
-    *,
-    unsent: Annotated[
-        bool, typer.Option("--unsent", help="Only records with edits that no server has.")
-    ] = False,
-) -> Answer | None:
-    """Write all records to a file as JSON, readable by anyone who has it: it is not encrypted."""
-    answer = front.perform("export", {"type": record_type, "unsent": unsent})
-    if file == "-":
-        front.terminal.raw(answer.attachment)
-        return None
-    write_owner_file(Path(file), answer.attachment)
-    front.terminal.note("The file is not encrypted: it holds every password and key in the clear.")
-    return replace(answer, result={"file": file, **answer.result})
-
-
 @command(app, "doctor", examples=("billfold doctor", "billfold doctor --offline --json"))
 def doctor(front: Front) -> Answer:
     """Check the wallet's folder, the wallet, and its server."""
@@ -329,13 +263,3 @@ def computer_name() -> str:
     """Return what a device is called when nobody says: the computer's name."""
     name = "".join(one for one in platform.node() if one.isprintable())[:_NAME_LENGTH_MAX]
     return name.strip() or "device"
-
-
-def _read(name: str) -> bytes:
-    try:
-        if name == "-":
-            return sys.stdin.buffer.read(IMPORT_SIZE_MAX + 1)
-        with Path(name).open("rb") as file:
-            return file.read(IMPORT_SIZE_MAX + 1)
-    except OSError as error:
-        raise InputError(f"the file {name} cannot be read: {error.strerror}") from error

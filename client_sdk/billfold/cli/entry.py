@@ -21,6 +21,7 @@ from billfold.cli import (
     app_proofs,
     app_records,
     app_recovery,
+    app_transfer,
     app_wallet,
 )
 from billfold.cli.exit_codes import MEANINGS, ExitCode
@@ -58,6 +59,7 @@ app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=HELP
 )
 app.add_typer(app_wallet.app)
+app.add_typer(app_transfer.app)
 app.add_typer(app_records.app)
 app.add_typer(app_model.app)
 app.add_typer(app_attachments.app)

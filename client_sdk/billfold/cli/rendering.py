@@ -10,6 +10,7 @@ from typing import Any
 from billfold.cli.credential_view import show_credential
 from billfold.cli.meaning_view import MEANING_RENDERERS
 from billfold.cli.terminal import Terminal
+from billfold.cli.transfer_view import show_export, show_import
 from billfold.cli.wire import JsonObject
 from billfold.cli.wording import HIDDEN, time_text, use_text, value_text
 
@@ -19,9 +20,6 @@ def render(command: str, result: JsonObject, terminal: Terminal) -> None:
     show = _RENDERERS.get(command)
     if show is not None:
         show(result, terminal)
-
-
-_NOTES_MAX = 20
 
 
 def _name(result: Mapping[str, Any]) -> str:
@@ -251,31 +249,6 @@ def _show_recovered(result: JsonObject, terminal: Terminal) -> None:
         terminal.note(f"If one of these was lost, `billfold revoke` removes it: {names}.")
 
 
-def _show_import(result: JsonObject, terminal: Terminal) -> None:
-    for file in result["files"]:
-        terminal.line(
-            f"{file['file']} ({file['format']}): {len(file['added'])} added, "
-            f"{len(file['updated'])} updated, {len(file['unchanged'])} unchanged."
-        )
-        notes = [
-            *(f"kept  {_kept(item)}: {item['why']}" for item in file["kept"]),
-            *(
-                f"not understood  {item['where']}: {item['why']} ({item['kept_as']})"
-                for item in file["unmapped"]
-            ),
-            *(f"left out  {item['where']}: {item['why']}" for item in file["refused"]),
-        ]
-        for text in notes[:_NOTES_MAX]:
-            terminal.note(f"  {text}")
-        if len(notes) > _NOTES_MAX:
-            terminal.note(f"  and {len(notes) - _NOTES_MAX} more; --json lists them all")
-
-
-def _kept(item: JsonObject) -> str:
-    label = str(item["label"])
-    return label if item["field"] is None else f"{label}: {item['field']}"
-
-
 def _show_checks(result: JsonObject, terminal: Terminal) -> None:
     for check in result["checks"]:
         terminal.line(f"{'ok  ' if check['is_ok'] else 'BAD '}{check['name']}: {check['message']}")
@@ -368,7 +341,8 @@ _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "fetch": _show_fetched,
     "get": _show_record,
     "history": _show_history,
-    "import": _show_import,
+    "export": show_export,
+    "import": show_import,
     "init": _show_made,
     "join": _show_made,
     "link": _show_linked,

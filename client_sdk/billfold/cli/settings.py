@@ -14,6 +14,7 @@ from billfold_protocol.errors import InputError, StoreError, UnlockFailed
 
 UNLOCK_VARIABLE: Final = "BILLFOLD_PASSPHRASE"
 NEW_VARIABLE: Final = "BILLFOLD_NEW_PASSPHRASE"
+FILE_VARIABLE: Final = "BILLFOLD_FILE_PASSWORD"
 KEY_SIZE: Final = 32
 FILE_SIZE_MAX: Final = 4096
 """Bytes of a passphrase or key file that are read."""
@@ -97,6 +98,28 @@ def read_new_passphrase(path: Path | None) -> str:
     if not passphrase:
         raise InputError("the new passphrase is empty")
     return passphrase
+
+
+def read_file_password(path: Path | None, *, is_new: bool) -> str:
+    """Return the password of a sealed file: from a file, the environment, the person.
+
+    Raises:
+        UnlockFailed: there is none.
+        InputError: it is empty, or was typed differently the second time.
+    """
+    if path is not None:
+        password = _first_line(path)
+    elif (given := os.environ.get(FILE_VARIABLE)) is not None:
+        password = given
+    elif sys.stdin.isatty():
+        password = _type_new() if is_new else getpass.getpass("The file's password: ")
+    else:
+        raise UnlockFailed(
+            f"the file is sealed with a password; set {FILE_VARIABLE}, or use --password-file"
+        )
+    if not password:
+        raise InputError("the file's password is empty")
+    return password
 
 
 def _type_new() -> str:

@@ -1,98 +1,25 @@
-"""Billfold's plain JSON export: every record of a wallet, readable by a person and by programs.
+"""Writing a wallet's records in other programs' formats, and in Billfold's own JSON.
 
-UTF-8, one object: `format` is "billfold-export", `version` is 1, and `records` is a list of
-`{id, type, fields, conflicts, tags, notes}` in the order of their ids. `conflicts` maps a field to
-all the values that devices set at the same time. Text, integers, finite numbers, true, false and
-null are themselves; bytes are `{"base64": …}`; a number that JSON cannot write is
-`{"number": "NaN" | "Infinity" | "-Infinity"}`. It is not encrypted.
+Pure functions from records to bytes; none of the files is encrypted but where it says so. What a
+format has no place for is listed, never dropped in silence.
 
-Spec: 40-wallet-document.md
+Spec: 43-portability.md
 """
 
-import base64
-import json
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from billfold.exporters.billfold_json import FORMAT, VERSION, export_json
+from billfold.exporters.cxf import export_cxf
+from billfold.exporters.interface import Export, ExportedRecord, LeftOut, Scalar
+from billfold.exporters.ts10 import export_ts10, export_ts10_plain
 
-from billfold_protocol.errors import InputError
-
-FORMAT: Final = "billfold-export"
-"""The value of `format`."""
-
-VERSION: Final = 1
-"""The version that is written, and the newest that is read."""
-
-Scalar: TypeAlias = str | int | float | bool | bytes | None
-"""What one field of a record can hold."""
-
-_Encoded: TypeAlias = str | int | float | bool | dict[str, str] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportedRecord:
-    """One record as the wallet shows it."""
-
-    id: str
-    """The record's id, as the command line writes it."""
-
-    type: str
-    """The record type."""
-
-    fields: Mapping[str, Scalar]
-    """The fields without `type`, `tags/…` and `notes/…`, which have places of their own."""
-
-    conflicts: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
-    """For each field in conflict all its values, the one in `fields` included."""
-
-    tags: tuple[str, ...] = ()
-    """The tags that are set."""
-
-    notes: str | None = None
-    """The notes, joined as they are shown."""
-
-
-def export_json(records: Iterable[ExportedRecord]) -> bytes:
-    """Encode records; the same records give the same bytes, in whatever order they come.
-
-    Raises:
-        InputError: A text is not valid Unicode, or two records have one id.
-    """
-    by_id: dict[str, dict[str, object]] = {}
-    for record in records:
-        if record.id in by_id:
-            raise InputError(f"The record {record.id} is there twice, so nothing was exported.")
-        by_id[record.id] = {
-            "id": record.id,
-            "type": record.type,
-            "fields": {name: _encode(record.fields[name]) for name in sorted(record.fields)},
-            "conflicts": {
-                name: [_encode(value) for value in record.conflicts[name]]
-                for name in sorted(record.conflicts)
-            },
-            "tags": sorted(record.tags),
-            "notes": record.notes,
-        }
-    whole = {
-        "format": FORMAT,
-        "version": VERSION,
-        "records": [by_id[record_id] for record_id in sorted(by_id)],
-    }
-    text = json.dumps(whole, ensure_ascii=False, allow_nan=False, indent=1)
-    try:
-        return f"{text}\n".encode()
-    except UnicodeEncodeError as error:
-        raise InputError("A text in the wallet is not valid Unicode, so it has no JSON.") from error
-
-
-def _encode(value: Scalar) -> _Encoded:
-    match value:
-        case bytes():
-            return {"base64": base64.b64encode(value).decode()}
-        case float() if math.isnan(value):
-            return {"number": "NaN"}
-        case float() if math.isinf(value):
-            return {"number": "Infinity" if value > 0 else "-Infinity"}
-        case _:
-            return value
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "Export",
+    "ExportedRecord",
+    "LeftOut",
+    "Scalar",
+    "export_cxf",
+    "export_json",
+    "export_ts10",
+    "export_ts10_plain",
+]

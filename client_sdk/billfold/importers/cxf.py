@@ -9,7 +9,7 @@ Spec: 40-wallet-document.md
 
 from collections import Counter
 
-from billfold.importers.cxf_vocabulary import ATTACHED, CREDENTIALS
+from billfold.formats.cxf_vocabulary import ATTACHED, CREDENTIALS
 from billfold.importers.field_names import Path
 from billfold.importers.interface import ImportReport, Json
 from billfold.importers.record_builder import Branch, RecordBuilder, ReportBuilder, content_hash
@@ -253,6 +253,8 @@ def _put_editable(branch: Branch, member: str, name: str) -> None:
         branch.put(member, name)
         return
     editable = branch.branch(member)
+    if editable.peek("fieldType") == "boolean":
+        editable.put_truth("value", name)
     editable.put("value", name)
     editable.put("label", f"{name}/label")
     _set_aside(editable)

@@ -32,6 +32,7 @@ from billfold_protocol.errors import LimitExceeded
 
 NO_FIELD = "Billfold has no field for this, so it is kept as it is."
 NO_TIME = "This is no plausible date, so the time is unknown."
+_CLOSED = "A record of this type holds nothing but what Billfold knows of, so this was left out."
 _TOO_MANY_ITEMS = f"The file has more than {RECORDS_MAX} items; export fewer at a time."
 _TOO_LONG = "This is longer than 64 KiB, so it was not imported; keep the original file."
 _TOO_MANY = "The record has too many fields, so the rest was not imported; keep the original file."
@@ -128,11 +129,14 @@ class RecordBuilder:
         root: Path,
         *,
         fields: dict[str, Scalar] | None = None,
+        is_closed: bool = False,
     ) -> None:
+        """Begin a record; a closed type has no fields for what is not known, which is left out."""
         self.report = report
         self.root = root
         self.notes: str | None = None
         self.type = record_type
+        self._is_closed = is_closed
         self._fields: dict[str, Scalar] = {} if fields is None else fields
         self._tags: dict[str, None] = {}
         self._originals: dict[str, tuple[Path, Json]] = {}
@@ -166,7 +170,7 @@ class RecordBuilder:
 
     def put_original(self, path: Path, value: Json) -> None:
         """Keep, in `source/original`, the value from which something else was made."""
-        if not is_nothing(value):
+        if not is_nothing(value) and not self._is_closed:
             self._originals[join_path(path)] = (path, value)
 
     def put_note(self, text: str, path: Path) -> None:
@@ -188,6 +192,9 @@ class RecordBuilder:
     def keep(self, path: Path, value: Json, why: str | None = NO_FIELD) -> None:
         """Keep a part as JSON text, in pieces where it is long; with `why`, report it."""
         if is_nothing(value):
+            return
+        if self._is_closed:
+            self.report.add_refused(self.root + path, _CLOSED)
             return
         if fits_json(value):
             name, is_cut = field_name("source", path)
@@ -215,6 +222,10 @@ class RecordBuilder:
         """Return a text field that was put, or ""."""
         value = self._fields.get(name)
         return value if isinstance(value, str) else ""
+
+    def has(self, name: str) -> bool:
+        """Say whether a field was put."""
+        return name in self._fields
 
     def is_empty(self) -> bool:
         """Say whether nothing was put or kept; call it after `finish`."""
@@ -297,6 +308,13 @@ class Branch:
             self.put_original(member)
         else:
             self.put(member, name)
+
+    def put_truth(self, member: str, name: str) -> None:
+        """Make a text that says `true` or `false` a field; anything else is left."""
+        value = self._members.get(member)
+        if isinstance(value, str) and value.lower() in {"true", "false"}:
+            self._builder.put(name, value.lower() == "true", (*self.path, member))
+            self._builder.put_original((*self.path, member), self._members.pop(member))
 
     def put_time(self, member: str, name: str) -> None:
         """Make a time the field `name` in Unix seconds; one that is implausible is kept."""

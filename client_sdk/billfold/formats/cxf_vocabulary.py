@@ -9,7 +9,7 @@
 | identity-document, passport, drivers-license, file, note alone | `document` | yes |
 | ssh-key, api-key | `key` | yes |
 
-Spec: 40-wallet-document.md
+Spec: 43-portability.md
 """
 
 from dataclasses import dataclass
@@ -165,8 +165,8 @@ CREDENTIALS: Final[dict[str, Credential]] = {
             "privateKey": "private_key",
             "keyComment": "comment",
             "creationDate": "creation_date",
-            "expiryDate": "expiry_date",
             "expirationDate": "expiry_date",
+            "expiryDate": "expiry_date",
             "keyGenerationSource": "generation_source",
         },
     ),
@@ -185,3 +185,57 @@ CREDENTIALS: Final[dict[str, Credential]] = {
 
 ATTACHED: Final = frozenset({"note", "custom-fields", "item-reference"})
 """Types that go with the other credentials of their item; alone they make a `document`."""
+
+_CONCEALED: Final = "concealed-string"
+_DATE: Final = "date"
+_MONTH: Final = "year-month"
+_COUNTRY: Final = "country-code"
+_SUBDIVISION: Final = "subdivision-code"
+
+FIELD_TYPES: Final[dict[str, dict[str, str]]] = {
+    "basic-auth": {"password": _CONCEALED},
+    "wifi": {
+        "networkSecurityType": "wifi-network-security-type",
+        "passphrase": _CONCEALED,
+        "hidden": "boolean",
+    },
+    "credit-card": {
+        "number": _CONCEALED,
+        "verificationNumber": _CONCEALED,
+        "pin": _CONCEALED,
+        "expiryDate": _MONTH,
+        "validFrom": _MONTH,
+    },
+    "address": {"territory": _SUBDIVISION, "country": _COUNTRY},
+    "person-name": {},
+    "identity-document": {
+        "issuingCountry": _COUNTRY,
+        "birthDate": _DATE,
+        "issueDate": _DATE,
+        "expiryDate": _DATE,
+    },
+    "passport": {
+        "issuingCountry": _COUNTRY,
+        "birthDate": _DATE,
+        "issueDate": _DATE,
+        "expiryDate": _DATE,
+    },
+    "drivers-license": {
+        "territory": _SUBDIVISION,
+        "country": _COUNTRY,
+        "birthDate": _DATE,
+        "issueDate": _DATE,
+        "expiryDate": _DATE,
+    },
+    "ssh-key": {"creationDate": _DATE, "expirationDate": _DATE, "keyGenerationSource": "string"},
+    "api-key": {"key": _CONCEALED, "validFrom": _DATE, "expiryDate": _DATE},
+}
+"""Of the types whose members are editable fields, the `fieldType` of those that are no `string`."""
+
+PLAIN: Final[dict[str, frozenset[str]]] = {
+    "ssh-key": frozenset({"keyType", "privateKey", "keyComment"})
+}
+"""Members of those types that are plain values."""
+
+TOTP_DEFAULTS: Final[dict[str, str | int]] = {"period": 30, "digits": 6, "algorithm": "sha1"}
+"""What a one-time code needs besides its secret."""
