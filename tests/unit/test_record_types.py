@@ -68,7 +68,7 @@ def test_a_schema_lists_the_fields_of_its_type() -> None:
     for name, record_type in RECORD_TYPES.items():
         schema = json.loads((record_tables.SCHEMAS / f"{name}.json").read_text())
         assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-        plain = [field for field in record_type.fields if not field.endswith("*")]
+        plain = [field for field in record_type.fields if "*" not in field]
         assert set(plain) <= schema["properties"].keys()
         groups = len(record_type.fields) - len(plain)
         own = len(schema["patternProperties"]) - len([f for f in COMMON_FIELDS if f.is_group])

@@ -2,7 +2,7 @@
 
 A field stands in the class of its record type, so that one declaration makes the table, the JSON
 Schema, the check of what is written, and the typed property: `login.username` is a text or None.
-A name that ends in `/*` stands for a group of fields, such as one for each claim.
+A name with a star stands for a group of fields, such as one for each claim: `claims/*`.
 
 Spec: 41-records.md
 """
@@ -17,7 +17,7 @@ from billfold.document import Merge, MergeKind, RecordView, Scalar, parse_issuer
 
 Read_co = TypeVar("Read_co", covariant=True)
 
-STAR: Final = "/*"
+STAR: Final = "*"
 
 
 class ValueType(Enum):
@@ -47,7 +47,7 @@ class Field(Generic[Read_co]):
     """One field, or a group of fields, of a record type."""
 
     name: str
-    """As in the document; of a group it ends in `/*`, which stands for one or more parts."""
+    """As in the document; the star of a group stands for one or more characters."""
 
     value: ValueType
     merge: Merge
@@ -72,13 +72,15 @@ class Field(Generic[Read_co]):
     @property
     def is_group(self) -> bool:
         """Whether it stands for several fields."""
-        return self.name.endswith(STAR)
+        return STAR in self.name
 
     def covers(self, name: str) -> bool:
         """Tell whether a name is this field's, or one of this group's."""
-        if self.is_group:
-            return name.startswith(self.name[:-1]) and len(name) > len(self.name) - 1
-        return name == self.name
+        if not self.is_group:
+            return name == self.name
+        before, after = self.name.split(STAR)
+        is_long_enough = len(name) >= len(self.name)
+        return is_long_enough and name.startswith(before) and name.endswith(after)
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -106,13 +108,13 @@ class Group(Generic[Read_co]):
         """Return the group's values in a record, in order of name."""
         if instance is None:
             return self
-        prefix = self.field.name[:-1]
+        before, after = self.field.name.split(STAR)
         found: dict[str, Read_co] = {}
         for name, state in instance.record.fields.items():
-            if name.startswith(prefix):
+            if self.field.covers(name):
                 value = read_as(self.field.value, state.value)
                 if value is not None or self.field.value is ValueType.ANY:
-                    found[name.removeprefix(prefix)] = value
+                    found[name.removeprefix(before).removesuffix(after)] = value
         return found
 
 

@@ -40,6 +40,9 @@ class Login:
     passphrase = text("passphrase", "its password", "CXF 1.0 wifi.passphrase", is_secret=True)
     password_changed_at = time("password_changed_at", "when the password was set", merge=LAST)
     url_fields = group(text("urls/*", "where it is used, by number", "CXF 1.0 item.scope.urls"))
+    url_matches = group(
+        integer("urls/*/match", "how exactly an address must match, as Bitwarden counts")
+    )
 
     @property
     def urls(self) -> tuple[str, ...]:

@@ -7,11 +7,12 @@ Spec: 41-records.md
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from billfold.document import Ladder, MergeKind
 from billfold.model.common import COMMON_FIELDS
-from billfold.model.fields import Field, ValueType
+from billfold.model.fields import STAR, Field, ValueType
 from billfold.model.registry import RecordType
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -48,7 +49,8 @@ def json_schema(record_type: RecordType) -> dict[str, Any]:
     listed = [*record_type.fields.values(), *COMMON_FIELDS]
     properties = {one.name: _property(one) for one in listed if not one.is_group}
     properties["type"] = {"const": record_type.name}
-    groups = {_pattern(one): _property(one) for one in listed if one.is_group}
+    starred = [one for one in listed if one.is_group]
+    groups = {_pattern(one, starred): _property(one) for one in starred}
     return {
         "$schema": DIALECT,
         "$id": f"billfold:wallet-state/{record_type.name}.json",
@@ -83,5 +85,13 @@ def _property(field: Field[Any]) -> dict[str, Any]:
     return described
 
 
-def _pattern(field: Field[Any]) -> str:
-    return f"^{re.escape(field.name[:-1])}."
+def _pattern(field: Field[Any], groups: Sequence[Field[Any]]) -> str:
+    """Return a regular expression for the names of a group that no narrower group has."""
+    before, after = map(re.escape, field.name.split(STAR))
+    narrower = [
+        one.name.removeprefix(field.name)
+        for one in groups
+        if one is not field and one.name.startswith(field.name)
+    ]
+    others = "".join(f"(?!.+{re.escape(rest)}$)" for rest in narrower)
+    return f"^{before}{others}." + (f".*{after}$" if after else "")
