@@ -43,6 +43,11 @@ from billfold_protocol.errors import InputError, NotAuthorised, NotFound
 from billfold_protocol.ids import FeedId
 from billfold_protocol.membership import Kind
 
+EXPORT: Final = "an export"
+"""Where an entry is from that was in a log and does not say in which."""
+
+_PLACE: Final = frozenset({"origin", "device", "number", "previous"})
+
 _MARKS: Final = frozenset({TYPE, "favorite", "created_at", "modified_at"})
 """Fields of any record that say nothing about the person; tags are the others."""
 
@@ -86,10 +91,12 @@ def log_edits(replica: Replica, edits: Sequence[Edit]) -> list[Edit]:
                 made.append(edit)
     is_linked = False
     for record, fields in new.items():
-        if "origin" in fields:  # It was in another wallet's log, whose chain is not ours.
-            made += [FieldEdit(record, name, value) for name, value in fields.items()]
-            continue
         check_activity(fields)
+        if not fields.keys().isdisjoint(_PLACE):
+            # It was in another log, whose chain is not ours.
+            elsewhere = {"origin": EXPORT} | fields
+            made += [FieldEdit(record, name, value) for name, value in elsewhere.items()]
+            continue
         is_linked = True
         linked = linked_after(head, device, fields)
         head = Head(number=1 if head is None else head.number + 1, hash=hash_of_entry(linked))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from billfold import activities
+from billfold import activities, export_wallet, import_report, read_import
 from billfold.document import Edit, FieldEdit, Purge, RecordView
 from billfold.keyring import KeyCallback
 from billfold.model.activity_log import claim_name
@@ -131,6 +131,18 @@ async def test_the_log_of_another_wallet_is_in_no_chain_of_ours(wallet: Wallet) 
     await wallet.activities.add({**SHOWN, "origin": "another wallet"})
     await wallet.activities.add(SHOWN)
     assert sorted(entry.number or 0 for entry in wallet.activities) == [0, 1]
+    assert wallet.activities.verify().is_whole
+
+
+async def test_an_exported_log_comes_back_as_it_was(wallet: Wallet, tmp_path: Path) -> None:
+    await filled(wallet, 2)
+    exported = export_wallet(wallet)
+    assert not (await import_report(wallet, read_import(exported))).added
+    async with await Wallet.create(tmp_path / "other", unlock=KEY) as other:
+        assert len((await import_report(other, read_import(exported))).added) == 2
+        assert {entry.device for entry in other.activities} == {wallet.this_device}
+        assert {entry.origin for entry in other.activities} == {"an export"}
+        assert other.activities.verify().is_whole
     assert wallet.activities.verify().is_whole
 
 
