@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billfold.exporters import ExportedRecord, export_json
+from billfold.formats.cxf_vocabulary import ATTACHED, CREDENTIALS
 from billfold.importers import ImportReport, read_import
-from billfold.importers.cxf_vocabulary import ATTACHED, CREDENTIALS
 from billfold_protocol.errors import BillfoldError
 from tests.support.examples import examples
 
