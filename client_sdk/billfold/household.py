@@ -17,6 +17,7 @@ from billfold.pairing import Confirm, ShowCode, Sponsor
 from billfold.recovery_words import seed_of
 from billfold.replacing import ask, find_request, record_of, request_edits
 from billfold.replica import Replica
+from billfold.short_ids import is_start_of
 from billfold.synchronizer import Synchronizer
 from billfold.transport import Transport
 from billfold_protocol.errors import (
@@ -120,12 +121,14 @@ class Household:
             InputError: there are several.
         """
         here = [device for device in self.devices() if not device.is_removed]
-        found = [d for d in here if d.id == text] or [d for d in here if d.name == text]
-        if not found and len(text) >= ID_PREFIX_SIZE_MIN:
-            found = [d for d in here if d.id.startswith(text.lower())]
+        found = (
+            [d for d in here if d.id == text]
+            or [d for d in here if d.name == text]
+            or [d for d in here if is_start_of(text, d.id)]
+        )
         if not found:
             gone = [d for d in self.devices() if d.is_removed]
-            if any(text == d.name or d.id.startswith(text.lower()) for d in gone):
+            if any(text == d.name or is_start_of(text, d.id) for d in gone):
                 raise NotFound(f"the device {text!r} was revoked before; there is nothing to do")
             raise NotFound(f"no device of this wallet is called {text!r}; `devices` lists them")
         if len(found) > 1:
@@ -322,10 +325,6 @@ class Household:
             linked_by=None if member is None or member.sponsor == device else member.sponsor.hex(),
             last_heard_s=last_heard_s(self._replica, device, member),
         )
-
-
-ID_PREFIX_SIZE_MIN = 4
-"""Hexadecimal digits of an id that are enough to mean a device."""
 
 
 def _unnamed(device: DeviceId, member: Member | None) -> str:

@@ -191,7 +191,7 @@ async def test_a_server_that_is_killed_in_the_middle_of_an_upload_goes_on_where_
         proxy.aim(second.address)
         proxy.flow()
         assert (await laptop.sync(deadline_s=60)).is_complete
-        assert proxy.passed < len(content), "what the server had was not sent again"
+        assert proxy.passed_size < len(content), "what the server had was not sent again"
         (found,) = laptop.attachments.list(record)
         shutil.rmtree(tmp_path / "laptop" / "blobs")
         assert await content_of(laptop, found) == content

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that records every byte, and can cut or stall what passes.
+"""TCP proxies on loopback: one that passes everything on, and one that records it.
 
 Spec: 02-threat-model.md
 """
@@ -11,12 +11,8 @@ from urllib.parse import urlsplit
 CHUNK_SIZE = 64 * 1024
 
 
-class RecordingProxy:
-    """Passes connections on to a server; `recorded` is all that went either way.
-
-    Each direction of each connection is recorded on its own, so that nothing that passed is torn
-    apart by what passed beside it.
-    """
+class Proxy:
+    """Passes connections on to a server, a pump for each direction."""
 
     def __init__(self, target: str) -> None:
         """Begin.
@@ -26,7 +22,6 @@ class RecordingProxy:
         """
         self._target = ("", 0)
         self.aim(target)
-        self._recorded: list[bytearray] = []
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -54,11 +49,6 @@ class RecordingProxy:
         assert self._server is not None
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
-    @property
-    def recorded(self) -> list[bytes]:
-        """All that has passed: one value for each direction of each connection."""
-        return [bytes(data) for data in self._recorded]
-
     def aim(self, target: str) -> None:
         """Pass new connections on to another server: the same one, started again elsewhere."""
         parts = urlsplit(target)
@@ -71,6 +61,25 @@ class RecordingProxy:
         for writer in tuple(self._writers):
             writer.transport.abort()
 
+    async def passing(self, data: bytes, *, is_up: bool, record: bytearray) -> bytes:
+        """Return what is passed on in place of a piece, once it may be.
+
+        Args:
+            data: the piece.
+            is_up: whether it goes to the server.
+            record: belongs to this direction of this connection; it is kept with it.
+        """
+        del is_up, record
+        return data
+
+    def passed(self, size: int) -> None:
+        """Take note of bytes that have passed."""
+
+    def begin(self, *, is_up: bool) -> bytearray:
+        """Return what belongs to one direction of a new connection."""
+        del is_up
+        return bytearray()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -81,7 +90,9 @@ class RecordingProxy:
             there, onward = await asyncio.open_connection(*self._target)
             self._writers.add(onward)
             try:
-                await asyncio.gather(self._pass(reader, onward), self._pass(there, writer))
+                await asyncio.gather(
+                    self._pump(reader, onward, is_up=True), self._pump(there, writer, is_up=False)
+                )
             finally:
                 self._writers.discard(onward)
                 onward.close()
@@ -91,15 +102,44 @@ class RecordingProxy:
             self._writers.discard(writer)
             writer.close()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        record = bytearray()
-        self._recorded.append(record)
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_up: bool
+    ) -> None:
+        record = self.begin(is_up=is_up)
         while data := await reader.read(CHUNK_SIZE):
-            record += data
-            writer.write(data)
+            writer.write(await self.passing(data, is_up=is_up, record=record))
             await writer.drain()
+            self.passed(len(data))
         if writer.can_write_eof():
             writer.write_eof()
+
+
+class RecordingProxy(Proxy):
+    """A proxy of which `recorded` is all that went either way.
+
+    Each direction of each connection is recorded on its own, so that nothing that passed is torn
+    apart by what passed beside it.
+    """
+
+    def __init__(self, target: str) -> None:
+        super().__init__(target)
+        self._recorded: list[bytearray] = []
+
+    @property
+    def recorded(self) -> list[bytes]:
+        """All that has passed: one value for each direction of each connection."""
+        return [bytes(data) for data in self._recorded]
+
+    def begin(self, *, is_up: bool) -> bytearray:
+        """Begin a record."""
+        record = super().begin(is_up=is_up)
+        self._recorded.append(record)
+        return record
+
+    async def passing(self, data: bytes, *, is_up: bool, record: bytearray) -> bytes:
+        """Record a piece."""
+        record += data
+        return await super().passing(data, is_up=is_up, record=record)
 
 
 def payloads(recorded: bytes) -> list[bytes]:

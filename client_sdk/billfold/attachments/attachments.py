@@ -29,6 +29,7 @@ from billfold.blobs.content import Source
 from billfold.document import FieldEdit, RemoveField, random_record_id
 from billfold.replica import Replica
 from billfold.servers import SERVER_KEY, parse_server
+from billfold.short_ids import is_start_of
 from billfold.synchronizer import Synchronizer
 from billfold.transport import Transport
 from billfold_protocol import limits
@@ -183,7 +184,7 @@ class Attachments:
         found = (
             [one for one in attachments if one.id == text]
             or [one for one in attachments if one.name == text]
-            or [one for one in attachments if len(text) >= 4 and one.id.startswith(text)]  # noqa: PLR2004
+            or [one for one in attachments if is_start_of(text, one.id)]
         )
         if not found:
             names = ", ".join(one.name for one in attachments) or "none"

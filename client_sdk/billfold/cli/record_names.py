@@ -8,11 +8,9 @@ from typing import Final
 
 from billfold.document import RecordView
 from billfold.model import label_of
+from billfold.short_ids import is_start_of
 from billfold.wallet import Wallet
 from billfold_protocol.errors import InputError, NotFound
-
-PREFIX_SIZE_MIN: Final = 4
-"""Characters of an id that are enough where they are unambiguous."""
 
 _SHOWN_MAX: Final = 5
 
@@ -48,6 +46,4 @@ def _by_label(views: list[RecordView], text: str) -> list[RecordView]:
 
 
 def _by_prefix(views: list[RecordView], text: str) -> list[RecordView]:
-    if len(text) < PREFIX_SIZE_MIN:
-        return []
-    return [view for view in views if view.id.startswith(text.lower())]
+    return [view for view in views if is_start_of(text, view.id)]

@@ -6,7 +6,7 @@ Spec: 02-threat-model.md
 import asyncio
 from collections.abc import Callable
 
-from tests.support.net import CHUNK_SIZE, RecordingProxy
+from tests.support.net import RecordingProxy
 
 Alter = Callable[[bytes], bytes]
 
@@ -35,15 +35,9 @@ class Net(RecordingProxy):
         """Let pass what was held up and what follows."""
         self.may_pass.set()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        record = bytearray()
-        self._recorded.append(record)
-        is_up = len(self._recorded) % 2 == 1
-        while data := await reader.read(CHUNK_SIZE):
-            record += data
-            await self.may_pass.wait()
-            alter = self.alter_up if is_up else self.alter_down
-            writer.write(data if alter is None else alter(data))
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
+    async def passing(self, data: bytes, *, is_up: bool, record: bytearray) -> bytes:
+        """Record a piece, hold it up and alter it."""
+        data = await super().passing(data, is_up=is_up, record=record)
+        await self.may_pass.wait()
+        alter = self.alter_up if is_up else self.alter_down
+        return data if alter is None else alter(data)
