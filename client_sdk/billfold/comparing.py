@@ -13,19 +13,21 @@ Spec: 21-sync.md
 from collections.abc import Callable
 
 from billfold.accusing import GAP, STALE, Accuser, Later
-from billfold.beacons import hear, heard, own_beacon
+from billfold.beacons import hear, own_beacon
 from billfold.evidence import (
     KeptCheckpoint,
     current_checkpoint,
     drop_ack,
     freshness,
-    keep_ack,
+    had_chain_beyond,
     keep_checkpoint,
+    keep_newest_ack,
     read_ack,
     read_checkpoint,
 )
 from billfold.findings import carried_proofs
 from billfold.healing import lacking, offered_ids, offers, questions, questions_aside
+from billfold.homes import ARRIVING, HEALING_KEY, heard_at_home, may_have_forgotten
 from billfold.line import Line
 from billfold.wrap_keeping import kept_wraps
 from billfold_protocol import codec
@@ -47,9 +49,6 @@ from billfold_protocol.messages import Append, Compare, Remind, SendBeacon
 GiveBack = Callable[[Vector, Callable[[], None]], bool]
 """Gives a server with these heads the snapshot that it has lost; False if it has lost none."""
 
-HEALING_KEY = "healing"
-"""Set from the moment when a loss is told to that when the server holds everything again."""
-
 REFRESH_COUNT = 256
 """Arrivals after which the server is asked to sign what it holds."""
 
@@ -68,9 +67,8 @@ class Comparison:
         self._give_back = give_back
         self._accuser = Accuser(line)
         self._later: Later | None = None
-        self._is_asking = False
+        self._is_asking = self._has_compared = False
         self._asks_count = 0
-        self._has_compared = False
         self._asked_about: dict[DeviceId, bytes] = {}
         """The heads of which each device's beacon last made this one ask."""
 
@@ -87,6 +85,10 @@ class Comparison:
         self._lost: list[Dep] = []
         """What the server lacked when it was last offered something."""
 
+        self._is_parting = self._must_ask_again = self._is_judged = False
+        self.is_settled = False
+        """Whether everything that a former home holds is here."""
+
     @property
     def is_offering_members(self) -> bool:
         """Whether membership entries are on their way to a server that had lost them."""
@@ -101,7 +103,18 @@ class Comparison:
             vector=None,
             freshness=self._line.freshness,
         )
-        self._judge(self._later)
+        # Else the chain comes first: the wallet may have left this server long ago.
+        self._is_judged = checkpoint.k < len(self._line.replica.core.chain)
+        if self._is_judged:
+            self._judge(self._later)
+
+    def part(self) -> None:
+        """See whether all that the server holds is here: the wallet lives elsewhere now."""
+        if not self._is_parting:
+            self._is_parting = True
+            # What is answered now may have been asked before the server knew it.
+            self._must_ask_again = self._is_asking
+            self._ask()
 
     def appended(self) -> bool:
         """Take note that a membership entry is durable; False if it is none that was offered."""
@@ -115,9 +128,8 @@ class Comparison:
         """Keep the ack of the newest own entry; see whether the server is filled again."""
         replica, key = self._line.replica, self._line.home.key
         newest = replica.acked(acked.ack.ids)
-        kept = None if newest is None else read_ack(replica, key)
-        if newest is not None and (kept is None or not _is_older(newest, kept.entry)):
-            keep_ack(replica, key, acked.ack_raw, newest)
+        if newest is not None:
+            keep_newest_ack(replica, key, acked.ack_raw, newest)
         self._returned(acked.ack.ids)
         self.advanced(acked.ack.n)
         if replica.unsynced_count == 0:
@@ -152,6 +164,9 @@ class Comparison:
     def caught_up(self, n: int) -> None:
         """Compare what is here with what the server signed."""
         replica, later = self._line.replica, self._later
+        if later is not None and not self._is_judged:
+            self._is_judged = True
+            self._judge(later)
         mine = replica.vector_on_server()
         is_same = (
             later is not None
@@ -174,6 +189,10 @@ class Comparison:
     def state_shown(self, shown: StateShown) -> None:
         """Take what the server says, and signs, that it holds."""
         self._is_asking = False
+        if self._must_ask_again:
+            self._must_ask_again = False
+            self._ask()
+            return
         self._take_state(
             Later(
                 checkpoint=shown.checkpoint,
@@ -203,7 +222,10 @@ class Comparison:
     def send_beacon(self) -> None:
         """Tell the wallet's other devices what this one has seen, and has proven."""
         line, replica = self._line, self._line.replica
-        if not line.is_live or replica.is_removed:
+        if not line.is_live or not line.is_home or replica.is_removed:
+            return
+        if replica.meta(HEALING_KEY) == ARRIVING:
+            # What is known to be on the server before it is not known to be on this one.
             return
         beacon = own_beacon(
             replica,
@@ -231,9 +253,10 @@ class Comparison:
         self._judge(later)
         keep_checkpoint(replica, line.home.key, later.raw, theirs)
         drop_ack(replica, line.home.key)
-        if self._give_back(theirs, self._ask):
+        # Only the home is given what it lacks.
+        if line.is_home and self._give_back(theirs, self._ask):
             return
-        lost = lacking(replica, theirs)
+        lost = lacking(replica, theirs) if line.is_home else []
         if lost and lost != self._lost:
             # What did not get on by being offered once does not by being offered again.
             self._lost = lost
@@ -248,6 +271,9 @@ class Comparison:
         if is_ahead and not self._has_compared:
             self._has_compared = True
             line.send(Compare(wallet_id=replica.wallet_id, vector=replica.vector_on_server()))
+            return
+        if not line.is_home:
+            self.is_settled = True
             return
         if missing := replica.core.graph.missing:
             self._accuser.once("Gap", GAP, missing[0].id)
@@ -273,6 +299,8 @@ class Comparison:
     def _judge(self, later: Later) -> None:
         """Hold a statement against everything that is known of the server."""
         line, replica = self._line, self._line.replica
+        if may_have_forgotten(replica, line.home.key, now_s=later.checkpoint.time_s):
+            return
         kept = read_checkpoint(replica, line.home.key)
         is_wrong = False
         if kept is not None:
@@ -299,7 +327,7 @@ class Comparison:
         line.was_forgotten = False
         if is_wrong:
             replica.put_meta(HEALING_KEY, b"\x01")
-        if later.vector is not None:
+        if later.vector is not None and line.is_home:
             self._judge_held(later, later.vector, kept)
             self._judge_heard(later, later.vector)
 
@@ -323,12 +351,13 @@ class Comparison:
                 self._accuser.unkept_ack(ack, raw, later, is_false=is_false)
             else:
                 self._accuser.unproven_rollback(kept, later)
-        replica.put_meta(HEALING_KEY, b"\x01")
+        if replica.meta(HEALING_KEY) is None:
+            replica.put_meta(HEALING_KEY, b"\x01")
 
     def _judge_heard(self, later: Later, theirs: Vector) -> None:
         """Hold the server's heads against what other devices have said that it held."""
         replica = self._line.replica
-        for raw, beacon in heard(replica):
+        for raw, beacon in heard_at_home(replica):
             here = lost_heads(beacon.vector, replica.vector)
             hidden = [dep for dep in lost_heads(beacon.vector, theirs) if dep in here]
             if hidden:
@@ -340,7 +369,7 @@ class Comparison:
     def _judge_given(self) -> None:
         """Say so when even after a comparison a device has seen what does not come."""
         replica = self._line.replica
-        for _, beacon in heard(replica):
+        for _, beacon in heard_at_home(replica):
             for feed, (seq, _) in sorted(beacon.vector.items()):
                 mine = replica.vector.get(feed, (-1, b""))[0]
                 if mine < seq:
@@ -360,16 +389,12 @@ class Comparison:
         replica = self._line.replica
         missing = replica.core.chain.raws[k + 1 :]
         if missing:
-            self._accuser.chain_rollback()
             kept = read_checkpoint(replica, self._line.home.key)
+            if had_chain_beyond(replica, self._line.home.key, k):
+                self._accuser.chain_rollback()
             if kept is not None:
                 self._line.send(Remind(wallet_id=replica.wallet_id, checkpoint=kept.raw))
         for index, raw in enumerate(missing, start=k + 1):
             self._offered.add(EntryId(membership_hash(raw[64:])))
             wraps = kept_wraps(replica, index)
             self._line.send(Append(wallet_id=replica.wallet_id, entry=raw, wraps=wraps))
-
-
-def _is_older(entry: Dep, other: Dep) -> bool:
-    """Whether an entry stands before another one in the same feed."""
-    return entry.feed == other.feed and entry.seq < other.seq

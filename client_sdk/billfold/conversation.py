@@ -17,6 +17,7 @@ from billfold.desks import Desks
 from billfold.entrance import Entrance
 from billfold.events import Event, Synced, SyncProgress
 from billfold.evidence import heads_on_server
+from billfold.homes import Standing, arrive, former_homes
 from billfold.journal import PushDue, Send, SubscribeDue
 from billfold.line import Line
 from billfold.proposals import Proposals
@@ -37,8 +38,10 @@ from billfold_protocol.client_session import (
 )
 from billfold_protocol.client_session import Event as SessionEvent
 from billfold_protocol.envelope import RandomBytes
-from billfold_protocol.errors import DeviceRevoked, TransportError
+from billfold_protocol.errors import DeviceRevoked, ServerIdentity, TransportError
 from billfold_protocol.feed import Reason
+from billfold_protocol.ids import ServerKey
+from billfold_protocol.membership import ServerAddress
 from billfold_protocol.messages import (
     CaughtUp,
     Difference,
@@ -111,6 +114,10 @@ class Conversation:
         self._acked_n = 0
         """Arrival number up to which own entries were acknowledged."""
 
+    def expect(self, server: ServerAddress) -> None:
+        """Take the other end for this server, which is not the home, or is not known to be."""
+        self._line.meant = server
+
     @property
     def session(self) -> ClientSession:
         """The state machine of this connection."""
@@ -130,7 +137,7 @@ class Conversation:
         """
         is_apart = self._branching.is_apart or self._line.replica.core.graph.is_behind
         is_waiting = is_apart or self._is_succeeded or self._snapshots.is_unsettled
-        return None if is_waiting else self._pushing.room
+        return None if is_waiting or not self._line.is_home else self._pushing.room
 
     @property
     def _is_succeeded(self) -> bool:
@@ -152,8 +159,32 @@ class Conversation:
 
     @property
     def is_live(self) -> bool:
-        """Whether everything the server holds is here."""
-        return self._line.is_live and not self._snapshots.is_beginning
+        """Whether the wallet lives there and everything the server holds is here."""
+        is_live = self._line.is_live and self._line.is_home
+        return is_live and not self._snapshots.is_beginning
+
+    @property
+    def server_key(self) -> ServerKey | None:
+        """The key of the server at the other end, once it is known to be the one that is meant."""
+        return None if self._line.server is None else self._line.server.key
+
+    @property
+    def is_at_home(self) -> bool:
+        """Whether the wallet lives there, as far as is known."""
+        server = self._line.server
+        return self._line.meant is None if server is None else self._line.is_home
+
+    @property
+    def is_parting(self) -> bool:
+        """Whether the server is one on which the wallet lived before."""
+        return self._line.server is not None and self._line.standing is Standing.FORMER
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a former home has given all it holds, and knows the chain's end."""
+        comparison = self._comparison
+        is_done = comparison.is_settled and not comparison.is_offering_members
+        return is_done and self.is_parting and not self._is_removing
 
     def receive(self, frame: bytes) -> None:
         """Take one frame.
@@ -162,6 +193,8 @@ class Conversation:
             BillfoldError: the conversation must end; the connection is of no more use.
         """
         self._take(self.session.receive(frame))
+        if self._line.is_live and self.is_parting and not self._branching.is_apart:
+            self._comparison.part()
 
     def send_due(self, sends: Sequence[Send]) -> None:
         """Say what the replica has noted, now that it is durable."""
@@ -178,13 +211,17 @@ class Conversation:
 
     def propose(self) -> None:
         """Send the next membership entry, if one waits and the subscription is live."""
-        if not self.is_live or self._comparison.is_offering_members or self._branching.is_apart:
+        if self._comparison.is_offering_members or self._branching.is_apart:
             return
         if self._is_succeeded:
             return
-        append = self._proposals.next(lambda: heads_on_server(self._line.replica))
-        if append is not None:
+        may_append = self.is_live or (self._line.is_live and self._is_removing)
+        if may_append and (
+            append := self._proposals.next(lambda: heads_on_server(self._line.replica))
+        ):
             self._line.send(append)
+        if not self.is_live:
+            return
         instance = self.session.challenge.instance
         for message in self._desks.pins.due(instance):
             self._line.send(message)
@@ -213,18 +250,18 @@ class Conversation:
                 self._accepted(event)
             case Members(k=k, entries=entries):
                 self._branching.members(k, entries)
+                if self._line.is_home:
+                    arrive(replica)
             case Wraps(wraps=wraps) if self._branching.is_apart:
                 self._branching.wraps(wraps)
             case Wraps(wraps=wraps):
                 replica.receive_wraps(wraps)
                 keep_wraps(replica, wraps)
-            case Entries() | HeardBeacon() if self._branching.is_apart:
+            case Entries() | HeardBeacon() if self._branching.is_apart or self._is_stranger:
                 # What was made on another branch means nothing here; it comes again.
                 pass
             case Entries():
                 self._entries(event)
-            case CaughtUp() if self._branching.is_apart:
-                self._branching.caught_up()
             case CaughtUp(n=n):
                 self._caught_up(n)
             case Acked():
@@ -255,12 +292,24 @@ class Conversation:
             case Left() | Located():
                 pass
 
+    @property
+    def _is_removing(self) -> bool:
+        """Whether this former home is to take the removal of the device that moved the wallet."""
+        removed, key = self._proposals.removed, self.server_key
+        homes = former_homes(self._line.replica.core.chain) if removed is not None else []
+        return any(one.server.key == key and one.mover == removed for one in homes)
+
+    @property
+    def _is_stranger(self) -> bool:
+        return self._line.standing is Standing.STRANGER
+
     def _accepted(self, accepted: Accepted) -> None:
-        keep_checkpoint(self._line.replica, accepted)
+        if self._line.is_home:
+            keep_checkpoint(self._line.replica, accepted)
         self._done_count, self._total_count = 0, accepted.entries_count
         self._line.replica.resend()
         self._comparison.accepted(accepted)
-        if not self._branching.accepted(accepted):
+        if not (self._branching.accepted(accepted) or self._is_stranger):
             self._comparison.offer_members(accepted.checkpoint.k)
 
     def _acked(self, event: Acked) -> None:
@@ -292,6 +341,13 @@ class Conversation:
         self._line.replica.put_meta(CURSOR_KEY, encode_cursor(self.session.cursor(n)))
 
     def _caught_up(self, n: int) -> None:
+        if self._is_stranger:
+            raise ServerIdentity(
+                f"the wallet's members have not named {self._line.address} as its server"
+            )
+        if self._branching.is_apart:
+            self._branching.caught_up()
+            return
         self._read_n = n
         if not self._has_caught_up:
             # Later ones end a comparison; what is on its way then went out on this connection.

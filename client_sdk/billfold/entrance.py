@@ -6,13 +6,14 @@ Spec: 20-handshake.md
 from collections.abc import Callable, Sequence
 
 from billfold.cursor import CURSOR_KEY, read_cursor
-from billfold.evidence import freshness
+from billfold.evidence import freshness, read_ack, read_checkpoint
+from billfold.homes import Standing, arrive, former_homes
 from billfold.journal import SubscribeDue
 from billfold.line import Line
 from billfold.wrap_keeping import all_kept_wraps, ask_again_k
 from billfold_protocol import limits
 from billfold_protocol.client_session import Opened
-from billfold_protocol.errors import ServerIdentity, ServerRollback
+from billfold_protocol.errors import ServerIdentity, ServerRollback, TransportError
 from billfold_protocol.ids import ChainHead
 from billfold_protocol.membership import Home, ServerAddress
 from billfold_protocol.messages import Register, RegisterPart, Subscribe, Wish
@@ -32,13 +33,19 @@ class Entrance:
         Raises:
             ServerIdentity: the server's key is not the pinned one.
         """
-        replica = self._line.replica
+        line, replica = self._line, self._line.replica
         home = replica.state.home
-        if home is None:
-            server = ServerAddress(address=self._line.address, key=opened.server_key)
-            replica.set_home(Home(server=server))
-        elif home.server.key != opened.server_key:
+        if line.meant is not None:
+            line.server = line.meant
+        elif home is not None:
+            line.server = home.server
+        else:
+            line.server = ServerAddress(address=line.address, key=opened.server_key)
+            replica.set_home(Home(server=line.server))
+        if line.server.key != opened.server_key:
             raise ServerIdentity("the server's key is not the one that the wallet pins")
+        if line.is_home:
+            arrive(replica)
         # Not before that is durable: another `home`, after a crash, would be a fork of the chain.
         replica.journal.sends.append(SubscribeDue())
 
@@ -71,13 +78,21 @@ class Entrance:
 
         Raises:
             ServerRollback: it still says so after it took the chain.
+            TransportError: the wallet does not live there.
         """
         line, replica = self._line, self._line.replica
+        if not line.is_home:
+            raise TransportError(
+                f"the server at {line.address} does not hold this wallet; if it was moved there, "
+                "let the device that moved it finish first"
+                if line.standing is Standing.STRANGER
+                else f"the former server at {line.address} does not hold this wallet any more"
+            )
         if self._has_registered:
             raise ServerRollback("the server has forgotten that this device belongs to the wallet")
         self._has_registered = True
         if replica.meta(CURSOR_KEY) is not None:
-            line.was_forgotten = True
+            line.was_forgotten = self._had_held()
             replica.put_meta(CURSOR_KEY, None)
         *parts, last = _pieces(replica.core.chain.raws)
         for part in parts:
@@ -91,6 +106,13 @@ class Entrance:
         )
         key = replica.core.secrets.signing_key
         line.outgoing.append(line.session.register(message, key, pinned_key=line.home.key))
+
+    def _had_held(self) -> bool:
+        """Whether this server had held the wallet, which has read one server's log."""
+        replica, key = self._line.replica, self._line.home.key
+        if not former_homes(replica.core.chain):
+            return True
+        return read_checkpoint(replica, key) is not None or read_ack(replica, key) is not None
 
 
 def _pieces(raws: Sequence[bytes]) -> list[tuple[bytes, ...]]:

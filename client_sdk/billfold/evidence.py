@@ -10,6 +10,7 @@ Spec: 21-sync.md
 from dataclasses import dataclass
 
 from billfold.beacons import heard, own_beacon
+from billfold.homes import former_homes
 from billfold.replica import Replica
 from billfold_protocol import codec, limits
 from billfold_protocol.errors import Malformed, VerificationError
@@ -83,6 +84,12 @@ def keep_checkpoint(replica: Replica, key: ServerKey, raw: bytes, vector: Vector
     replica.put_meta(CHECKPOINT_KEY + key.hex(), codec.encode([raw, encode_vector(vector)]))
 
 
+def had_chain_beyond(replica: Replica, key: ServerKey, k: int) -> bool:
+    """Whether a server held more of the chain; after a move only what it signed shows that."""
+    kept = read_checkpoint(replica, key)
+    return not former_homes(replica.core.chain) or (kept is not None and kept.checkpoint.k > k)
+
+
 def read_ack(replica: Replica, key: ServerKey) -> KeptAck | None:
     """Return the ack of the newest own entry, or None; a damaged one is as good as none."""
     data = replica.meta(ACK_KEY + key.hex())
@@ -104,6 +111,13 @@ def read_ack(replica: Replica, key: ServerKey) -> KeptAck | None:
 def keep_ack(replica: Replica, key: ServerKey, raw: bytes, newest: Dep) -> None:
     """Keep an ack whose newest own entry is named, in place of the one before."""
     replica.put_meta(ACK_KEY + key.hex(), codec.encode([raw, *newest]))
+
+
+def keep_newest_ack(replica: Replica, key: ServerKey, raw: bytes, newest: Dep) -> None:
+    """Keep an ack, unless the one before is of a later entry of the same feed."""
+    kept = read_ack(replica, key)
+    if kept is None or kept.entry.feed != newest.feed or kept.entry.seq <= newest.seq:
+        keep_ack(replica, key, raw, newest)
 
 
 def drop_ack(replica: Replica, key: ServerKey) -> None:

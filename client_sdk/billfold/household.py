@@ -231,7 +231,8 @@ class Household:
             could_read = readable_records(self._replica)
             return entry(author)
 
-        await self._synchronizer.propose(make)
+        removed = DeviceId(bytes.fromhex(before.id))
+        await self._synchronizer.propose(make, removes=removed)
         own = [
             member
             for member in self._replica.state.members.values()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from billfold.events import Event, Warned
+from billfold.homes import Standing, standing_of
 from billfold.replica import Replica
 from billfold_protocol.client_session import ClientSession
 from billfold_protocol.envelope import RandomBytes
@@ -38,6 +39,12 @@ class Line:
     was_forgotten: bool = False
     """Whether the server did not know the wallet, though it had held it."""
 
+    meant: ServerAddress | None = None
+    """A server that is asked though the chain does not name it as the home, or does not yet."""
+
+    server: ServerAddress | None = None
+    """The server at the other end, once it has named its key."""
+
     outgoing: list[bytes] = field(default_factory=list)
     """Frames to send, in order."""
 
@@ -53,10 +60,19 @@ class Line:
 
     @property
     def home(self) -> ServerAddress:
-        """The server that the chain names; it is named before anything is asked."""
-        home = self.replica.state.home
-        assert home is not None
-        return home.server
+        """The server at the other end; it is known before anything is asked."""
+        assert self.server is not None
+        return self.server
+
+    @property
+    def standing(self) -> Standing:
+        """What that server is to the wallet, as the chain stands now."""
+        return standing_of(self.replica.core.chain, self.home.key)
+
+    @property
+    def is_home(self) -> bool:
+        """Whether the wallet lives there: only there is anything pushed."""
+        return self.server is not None and self.standing is Standing.HOME
 
     def send(self, message: ClientMessage) -> None:
         """Send a message that needs no proof and no credit."""

@@ -24,7 +24,7 @@ from billfold_protocol.errors import (
     TransportError,
 )
 from billfold_protocol.feed import Reason, Rejection, Vector
-from billfold_protocol.ids import EntryId
+from billfold_protocol.ids import DeviceId, EntryId
 from billfold_protocol.membership import membership_hash
 from billfold_protocol.messages import Append
 
@@ -38,6 +38,10 @@ class Proposal:
 
     make: Callable[[Author], Authored]
     done: asyncio.Future[None]
+    removes: DeviceId | None
+    number: int
+    """Counts from 1."""
+
     authored: Authored | None = None
     attempts_count: int = 0
 
@@ -48,16 +52,30 @@ class Proposals:
     def __init__(self, replica: Callable[[], Replica]) -> None:
         self._replica = replica
         self._queue: deque[Proposal] = deque()
+        self._added_count = 0
 
     @property
     def is_waiting(self) -> bool:
         """Whether an entry waits to be sent."""
         return bool(self._queue) and self._queue[0].authored is None
 
-    def add(self, make: Callable[[Author], Authored]) -> asyncio.Future[None]:
+    @property
+    def removed(self) -> DeviceId | None:
+        """The device that the next entry removes, if it does."""
+        return self._queue[0].removes if self._queue else None
+
+    @property
+    def removal(self) -> int:
+        """A number that tells the next entry from those before it."""
+        return self._queue[0].number if self._queue else 0
+
+    def add(
+        self, make: Callable[[Author], Authored], *, removes: DeviceId | None = None
+    ) -> asyncio.Future[None]:
         """Ask for an entry; the result is there when the server has appended it."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(Proposal(make, done))
+        self._added_count += 1
+        self._queue.append(Proposal(make, done, removes, self._added_count))
         return done
 
     def next(self, served: Callable[[], Vector]) -> Append | None:

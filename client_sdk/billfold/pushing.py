@@ -67,6 +67,10 @@ class Pushing:
     def refused(self, rejection: Rejection) -> None:
         """Take a refusal of entries: push own ones again, or rest and tell why."""
         replica, reason = self._line.replica, rejection.reason
+        if reason is Reason.MOVED and not self._line.is_home:
+            # The entry that names the new home came first; there they are pushed.
+            replica.resend(rejection.ids)
+            return
         if reason is Reason.FORK:
             replica.refused_as_fork(rejection.ids)
         if not replica.resend(rejection.ids):

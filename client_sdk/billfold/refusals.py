@@ -34,6 +34,10 @@ def error_of(reason: Reason) -> BillfoldError:
             return NotAuthorised("this device may read the wallet but not change it")
         case Reason.REVOKED | Reason.NOT_MEMBER | Reason.UNKNOWN_WALLET:
             return DeviceRevoked("the server does not take this device for one of the wallet's")
+        case Reason.MOVED:
+            return TransportError(
+                "the server says that the wallet was moved to another one, and does not show where"
+            )
         case Reason.UNKNOWN_BLOB:
             return BlobMissing("the server does not hold this file; another device may still")
         case Reason.FORK:

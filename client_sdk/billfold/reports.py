@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from billfold.document import Change
 from billfold.events import RecoveryUsed
+from billfold.homes import former_homes, is_serving, read_plan
 from billfold.recovery_status import RecoveryState, recovery_status
 from billfold.replica import Replica
 from billfold.servers import SERVER_KEY, parse_server
@@ -26,6 +27,17 @@ class Status:
     """Whether this device was revoked."""
 
     server: str | None
+    """Where the wallet lives, or will live once it is connected."""
+
+    moving_to: str | None
+    """Where this device is moving the wallet; None when no move is under way."""
+
+    is_move_decided: bool
+    """Whether that move goes on by itself; else the same command has to be given again."""
+
+    former_servers: tuple[str, ...]
+    """Servers on which it lived before and which are still asked."""
+
     unsynced_count: int
     """Local edits and entries that the server has not acknowledged."""
 
@@ -71,14 +83,24 @@ def status_of(
     Raises:
         StoreDamaged: what is kept of its server is damaged.
     """
-    where = parse_server(replica.meta(SERVER_KEY))
+    where, plan = parse_server(replica.meta(SERVER_KEY)), read_plan(replica)
+    home = replica.state.home
+    address = None if where is None else where.address
+    now_s = max(0, replica.core.now_ms() // 1000)
     recovery = recovery_status(replica)
     return Status(
         wallet_id=replica.wallet_id.hex(),
         device=replica.core.device_id.hex(),
         is_online=is_online,
         is_removed=replica.is_removed,
-        server=None if where is None else where.address,
+        server=address if home is None else home.server.address,
+        moving_to=None if plan is None else plan.server.address,
+        is_move_decided=plan is not None and home is not None and home.server == plan.server,
+        former_servers=tuple(
+            former.server.address
+            for former in former_homes(replica.core.chain)
+            if is_serving(former, now_s)
+        ),
         unsynced_count=replica.unsynced_count,
         waiting_count=replica.waiting_count,
         records_count=len(replica.document.records()),

@@ -86,6 +86,8 @@ class SnapshotExchange:
 
     def send(self, message: OfferSnapshot | Judge | WantSnapshot) -> None:
         """Say what the replica has noted, unless the server has ended the subscription."""
+        if isinstance(message, OfferSnapshot | Judge) and not self._line.is_home:
+            return
         if self._line.session.is_subscribed(self._line.replica.wallet_id):
             self._line.send(message)
 
@@ -96,7 +98,7 @@ class SnapshotExchange:
             self._has_caught_up = True
             self._keeper.connected(self._told)
             again = self._keeper.offer_again()
-            if again is not None:
+            if again is not None and self._line.is_home:
                 self._line.send(again)
         if self._is_compared:
             self.is_beginning = self._is_compared = False

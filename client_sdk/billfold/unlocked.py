@@ -15,6 +15,7 @@ from billfold.channels import Channels
 from billfold.founding import HERE_KEY
 from billfold.household import Household
 from billfold.model import wallet_merge_kinds
+from billfold.moving import Moving
 from billfold.opening import now_ms
 from billfold.recovery import Recovery
 from billfold.replica import Replica
@@ -43,6 +44,7 @@ class Unlocked:
         self.household = Household(synchronizer, transport)
         self.attachments = Attachments(synchronizer, transport, folder, random=secrets.token_bytes)
         self.recovery = Recovery(synchronizer)
+        self.moving = Moving(synchronizer, self.attachments, transport)
         self.presenting = asyncio.Lock()
         """Held while a one-time instance is chosen, so that no two presentations choose one."""
 
@@ -77,6 +79,7 @@ class Unlocked:
         synchronizer.start()
         unlocked.attachments.start()
         unlocked.recovery.resume()
+        unlocked.moving.start()
         if where is not None:
             synchronizer.connect(where)
         return unlocked
@@ -88,6 +91,7 @@ class Unlocked:
             StoreError: the last edits could not be made durable; their calls have said so too.
         """
         try:
+            await self.moving.stop()
             await self.attachments.stop()
             await self.synchronizer.stop()
             await asyncio.to_thread(self._renew_token)

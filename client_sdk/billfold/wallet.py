@@ -15,6 +15,8 @@ from billfold.founding import NewReplica
 from billfold.household import Device, Revoked
 from billfold.keyring import DeviceToken, Unlock
 from billfold.listening import EventStream
+from billfold.moving import MoveOptions, MoveReport
+from billfold.moving import Progress as MoveProgress
 from billfold.opening import check_name, create_store, link_store, now_ms, open_store
 from billfold.pairing import Confirm, ShowCode
 from billfold.reports import Status, SyncReport, status_of
@@ -327,6 +329,59 @@ class Wallet(WalletWriting):
             NotAuthorised: this device is no owner on both.
         """
         await self._household.merge()
+
+    async def move(
+        self,
+        url: str,
+        options: MoveOptions | None = None,
+        *,
+        deadline_s: float = 300.0,
+        progress: MoveProgress | None = None,
+    ) -> MoveReport:
+        """Move the wallet to another server, with everything; the other devices follow.
+
+        Until the new home is in the membership chain, nothing has changed and the same call begins
+        again; from then on the move goes on by itself, also after a crash, and the same call waits
+        for its end. For 30 days the old server is asked too.
+
+        Args:
+            url: where to, such as `https://wallet.example.org`.
+            options: see there.
+            deadline_s: seconds; what is not done by then goes on by itself.
+            progress: is told of each step.
+
+        Raises:
+            InputError: the address is not acceptable, or the wallet lives there already.
+            LocalProtocolError: the wallet has no server yet.
+            NotAuthorised: this device is no owner.
+            TransportError: one of the two servers does not answer.
+            ServerIdentity: the new one has another key than the one that was named.
+            RegistrationClosed, LimitExceeded: the new server would not take the wallet.
+            BlobMissing: an attachment cannot be brought along.
+        """
+        moving = self._require_unlocked().moving
+        tell = progress or (lambda *_: None)
+        return await moving.move(
+            url, options or MoveOptions(), deadline_s=deadline_s, progress=tell
+        )
+
+    def home_code(self) -> str:
+        """Return the text that tells the wallet's other devices where it lives.
+
+        Raises:
+            LocalProtocolError: it has no server yet.
+        """
+        return self._require_unlocked().moving.code()
+
+    async def follow(self, code: str) -> str:
+        """Go where another device's `home_code` says that the wallet lives; return the address.
+
+        Raises:
+            WrongContext: the text is no such code, or another wallet's.
+            ServerIdentity: the wallet's members have not named that server.
+            TransportError: it cannot be reached, or does not hold the wallet.
+        """
+        return await self._require_unlocked().moving.follow(code)
 
     async def rotate(self) -> None:
         """Begin a new epoch for the same devices.

@@ -62,6 +62,7 @@ from billfold_protocol.messages import (
     Subscribed,
     TellMailbox,
     Unsubscribe,
+    Vacancy,
     Wraps,
     encode_client_message,
     parse_server_message,
@@ -368,7 +369,7 @@ class ClientSession:
                 self._in_flight.pop(wallet_id, None)
                 self._nonces.pop(wallet_id, None)
                 return message
-            case Challenge() | Located():
+            case Challenge() | Located() | Vacancy():
                 raise RemoteProtocolError("the message is about no wallet")
             case (
                 Members()

@@ -53,6 +53,9 @@ ADDRESS_SIZE_MAX = 256
 FALLBACKS_COUNT_MAX = 8
 """Fallback servers that one `home` entry may name."""
 
+FORMER_HOME_S = 30 * 86_400
+"""Seconds for which a server goes on serving a wallet that has moved away, and is asked."""
+
 WRAP_SIZE_MAX = 2048
 """One wrapped epoch key."""
 

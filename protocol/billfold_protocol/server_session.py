@@ -7,8 +7,9 @@
                   └──register──► ASKED ──answer──► NONE
 
 Only a subscribed wallet takes `Append, Push, Offer, Compare, Fetch, SendBeacon, AskState,
-PutLocator` and what is about snapshots; `Locate` is about no wallet and may come at any time. What
-breaks this is a `RemoteProtocolError`; the caller closes the connection with its code.
+PutLocator` and what is about snapshots; `Locate` is about no wallet, `Inquire` about one that need
+not be here, and both may come at any time. What breaks this is a `RemoteProtocolError`; the caller
+closes the connection with its code.
 
 Spec: 20-handshake.md
 """
@@ -25,6 +26,7 @@ from billfold_protocol.messages import (
     PROTOCOL_VERSION,
     Challenge,
     ClientMessage,
+    Inquire,
     Locate,
     Push,
     Register,
@@ -90,7 +92,7 @@ class ServerSession:
             RemoteProtocolError: it may not come now, or exceeds what may be in flight.
         """
         message = parse_client_message(data)
-        if isinstance(message, Locate):
+        if isinstance(message, Locate | Inquire):
             return message
         phase = self._phases.get(message.wallet_id)
         match message:

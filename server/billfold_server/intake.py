@@ -15,12 +15,14 @@ from billfold_protocol.ids import EntryId, WalletId
 from billfold_protocol.membership import Kind, membership_hash
 from billfold_protocol.messages import (
     Append,
+    Inquire,
     Offer,
     Push,
     Register,
     Registered,
     Remind,
     SendBeacon,
+    Vacancy,
 )
 from billfold_server.commits import (
     BeaconStep,
@@ -88,6 +90,7 @@ class Intake:
         self._member_rate = RateLimiter(config.quotas.members_per_device_per_hour)
         self._beacon_rate = RateLimiter(config.quotas.beacons_per_device_per_hour)
         self._wallet_rate = RateLimiter(config.quotas.wallets_per_address_per_hour)
+        self._inquiry_rate = RateLimiter(config.quotas.wallets_per_address_per_hour)
 
     def take_commit(self) -> Commit | None:
         """Return everything that is staged, or None."""
@@ -125,7 +128,7 @@ class Intake:
         """Take a new wallet, if the operator lets this peer bring one."""
         wallet_id = message.wallet_id
         members = (*self.registrations.take(peer, wallet_id), *message.members)
-        reason = self._refuse_registration(peer, message)
+        reason = self._refuse_registration(peer, message.token, self._wallet_rate)
         if reason is not None:
             self._delivery.end_with(peer, wallet_id, reason)
             return
@@ -158,14 +161,23 @@ class Intake:
         self._staged.registrations.append(registration)
         self._staged.size += sum(map(len, members))
 
-    def _refuse_registration(self, peer: Peer, message: Register) -> Reason | None:
+    def inquire(self, peer: Peer, message: Inquire) -> None:
+        """Say whether a wallet could be registered now; nothing is taken."""
+        reason = self._refuse_registration(peer, message.token, self._inquiry_rate)
+        if reason is None and message.size > self._config.quotas.wallet_size_max:
+            reason = Reason.QUOTA
+        peer.send(Vacancy(wallet_id=message.wallet_id, reason=reason))
+
+    def _refuse_registration(
+        self, peer: Peer, token: str | None, rate: RateLimiter
+    ) -> Reason | None:
         match self._config.registration:
             case RegistrationPolicy.CLOSED:
                 return Reason.REGISTRATION
-            case RegistrationPolicy.TOKEN if not self._is_token(message.token or ""):
+            case RegistrationPolicy.TOKEN if not self._is_token(token or ""):
                 return Reason.REGISTRATION
             case RegistrationPolicy.OPEN | RegistrationPolicy.TOKEN:
-                has_room = self._wallet_rate.take(peer.address, 1, now_s=self._now_s())
+                has_room = rate.take(peer.address, 1, now_s=self._now_s())
                 return None if has_room else Reason.RATE
 
     def _is_token(self, given: str) -> bool:
@@ -231,6 +243,9 @@ class Intake:
         self, peer: Peer, wallet: ActiveWallet, message: Push | Offer, refusal: Reason | None
     ) -> None:
         """Judge each entry and stage what is new; refuse the others by reason."""
+        if not wallet.lives_on(self._delivery.server_key):
+            # Whoever brings it has been shown the entry that names the new home.
+            refusal = Reason.MOVED
         device = peer.subscriptions[wallet.wallet_id].device
         size_max = self._config.quotas.wallet_size_max
         refused: dict[Reason, dict[EntryId, int]] = {}

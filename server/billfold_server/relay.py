@@ -25,6 +25,7 @@ from billfold_protocol.messages import (
     Difference,
     Entries,
     Fetch,
+    Inquire,
     Judge,
     Locate,
     Offer,
@@ -204,6 +205,8 @@ class Relay:
                 self._show_state(peer, message)
             case PutLocator():
                 self._locators.put(peer, message)
+            case Inquire():
+                self._intake.inquire(peer, message)
             case Locate():
                 self._locators.locate(peer, message)
             case Unsubscribe(wallet_id=wallet_id):

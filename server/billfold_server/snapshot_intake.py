@@ -155,6 +155,8 @@ class SnapshotIntake:
     ) -> Reason | None:
         """Return why a new snapshot is not taken."""
         snapshot = signed.value
+        if not wallet.lives_on(self._delivery.server_key):
+            return Reason.MOVED
         try:
             verify_snapshot(signed, wallet.chain)
         except BillfoldError as error:

@@ -15,7 +15,7 @@ from billfold_protocol import limits
 from billfold_protocol.crypto.signing import Signed
 from billfold_protocol.errors import BillfoldError, ChainFork
 from billfold_protocol.feed import Entry, Opening, Reason, Vector, verify_entry
-from billfold_protocol.ids import ChainHead, DeviceId, EntryId, FeedId, WalletId
+from billfold_protocol.ids import ChainHead, DeviceId, EntryId, FeedId, ServerKey, WalletId
 from billfold_protocol.membership import (
     DeviceKeys,
     MembershipChain,
@@ -104,6 +104,11 @@ class ActiveWallet:
     def durable_state(self) -> MembershipState:
         """The membership that is durable."""
         return self.chain.state_at(self._durable_k)
+
+    def lives_on(self, key: ServerKey) -> bool:
+        """Whether the membership names a server as the wallet's home, or none at all."""
+        home = self.state.home
+        return home is None or home.server.key == key
 
     def durable_keys_of(self, device: DeviceId) -> DeviceKeys | None:
         """Return the keys of a device that is or was a member by what is durable."""

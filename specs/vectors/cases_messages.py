@@ -109,6 +109,10 @@ def _word() -> Wrong:
     yield from (("unknown", "because"), ("capital", "Full"), ("bytes", b"full"), ("nil", None))
 
 
+def _reason() -> Wrong:
+    yield from (item for item in _word() if item[1] is not None)
+
+
 Field = tuple[str, object, Wrong]
 """Name, a value that it takes, and values that it does not."""
 
@@ -215,6 +219,7 @@ _FROM_SERVER: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
     ),
     26: ("ServerState", _about(_statement("checkpoint"), ("vector", _HEADS, _vector()))),
     22: ("LocatorKept", _about(("locator", _LOCATOR, _bytes_of(32)))),
+    24: ("Vacancy", _about(("reason", "quota", _reason()))),
     23: ("Located", (("locator", _LOCATOR, _bytes_of(32)), ("pin", _SIGNED, _NOT_BYTES))),
 }
 
@@ -287,6 +292,7 @@ _FROM_CLIENT: Final[Mapping[int, tuple[str, Sequence[Field]]]] = {
             ("pin", _SIGNED, _NOT_BYTES),
         ),
     ),
+    54: ("Inquire", _about(("size", 70_000, _integer()), ("token", "a token", _token()))),
     61: (
         "AskMailbox/Open",
         _about(
@@ -378,6 +384,8 @@ def _extremes() -> Iterable[Vector]:
         ("client", "Fetch", [38, WALLET, _FEED, _INTEGER_MAX, 1], "the largest number"),
         ("client", "Compare", [37, WALLET, []], "a device that holds no entries"),
         ("client", "WantSnapshot", [49, WALLET, None, [[], None]], "the newest one"),
+        ("client", "Inquire", [54, WALLET, 0, None], "an empty wallet"),
+        ("server", "Vacancy", [24, WALLET, None], "the wallet would be taken"),
         ("server", "Entries", [5, WALLET, 0, []], "an answer to `fetch` that finds nothing"),
         ("server", "CaughtUp", [6, WALLET, _INTEGER_MAX], "the largest number"),
         ("server", "Challenge", [1, 255, bytes(32), bytes(32), bytes(16)], "another version"),

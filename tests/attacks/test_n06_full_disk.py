@@ -14,7 +14,7 @@ pytestmark = pytest.mark.attack("N06")
 async def test_a_servers_full_disk_loses_nothing_and_heals_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billfold.synchronizer.REFUSED_RETRY_S", 0.1)
+    monkeypatch.setattr("billfold.dialling.REFUSED_RETRY_S", 0.1)
     async with socket_stage("N06", tmp_path) as stage:
         laptop, phone = await stage.pair()
         rows = len(stage.server.store.entries(laptop.wallet_id))

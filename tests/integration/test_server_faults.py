@@ -154,7 +154,7 @@ async def test_what_a_full_server_refuses_is_brought_again_on_the_same_connectio
 ) -> None:
     store = FaultyLogStore()
     monkeypatch.setattr("billfold_server.app.open_store", lambda _: store)
-    monkeypatch.setattr("billfold.synchronizer.REFUSED_RETRY_S", 0.1)
+    monkeypatch.setattr("billfold.dialling.REFUSED_RETRY_S", 0.1)
     async with running_server() as server, Household(tmp_path, server.addresses[0]) as home:
         laptop = await home.found("laptop")
         async with laptop.edit() as edit:

@@ -78,6 +78,12 @@ class Operator:
         finally:
             connection.close()
 
+    async def lose_blobs(self) -> None:
+        """Lose what is beside the database."""
+        await self.stop()
+        shutil.rmtree(self._folder / "server.db.blobs")
+        await self.start()
+
     def _files(self) -> list[Path]:
         return [path for path in self._folder.glob("server.db*") if path.suffix != ".key"]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from billfold.authoring import Author, Authored
 from billfold.committer import BULK_PENDING_COUNT, Sends
 from billfold.conversation import Conversation
+from billfold.dialling import REFUSED_RETRY_S
 from billfold.document import Edit, base_merge_kinds, hash_of
 from billfold.events import Event, Warned
 from billfold.founding import NewReplica
@@ -19,7 +20,6 @@ from billfold.proposals import Proposals
 from billfold.replica import Replica
 from billfold.restoring import check_token
 from billfold.store import MemoryStore, Write
-from billfold.synchronizer import REFUSED_RETRY_S
 from billfold_protocol import limits
 from billfold_protocol.errors import (
     AccessError,

@@ -9,7 +9,7 @@ Spec: 40-wallet-document.md
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +28,6 @@ from billfold.blobs import BlobAccess, BlobCache, BlobExchange, BlobLink, Progre
 from billfold.blobs.content import Source
 from billfold.document import FieldEdit, RemoveField, random_record_id
 from billfold.replica import Replica
-from billfold.servers import SERVER_KEY, parse_server
 from billfold.short_ids import is_start_of
 from billfold.synchronizer import Synchronizer
 from billfold.transport import Transport
@@ -251,11 +250,29 @@ class Attachments:
         Raises:
             BillfoldError: see `open`.
         """
-        found = list({one.ref.id: one for one in attachments_in(self._replica.document)}.values())
+        found = self.named()
         for done, attachment in enumerate(found, 1):
             await self.fetch(attachment)
             if progress is not None:
                 progress(done, len(found))
+
+    def named(self) -> Sequence[Attachment]:
+        """Return every attachment that a record names, the trash included."""
+        found = {one.ref.id: one for one in attachments_in(self._replica.document)}
+        return [*found.values()]
+
+    async def is_here(self, attachment: Attachment) -> bool:
+        """Whether the whole content is on this device."""
+        return await self._exchange.is_whole(attachment.ref.id)
+
+    @property
+    def lacking_count(self) -> int:
+        """How many attachments the server has still to confirm, which could be brought to it."""
+        return self._keeper.lacking_count
+
+    def try_again(self) -> None:
+        """Bring again soon what the server did not take."""
+        self._keeper.try_again()
 
     async def remove(self, attachment: Attachment) -> None:
         """Take an attachment off its record; one that another device edits meanwhile stays.
@@ -349,8 +366,8 @@ class Attachments:
 
     async def _dial(self) -> BlobLink:
         replica = self._replica
-        where, home = parse_server(replica.meta(SERVER_KEY)), replica.state.home
-        if where is None or home is None:
+        home = replica.state.home
+        if home is None:
             raise TransportError("the file is not on this device, and the wallet has no server")
         if not self._synchronizer.is_connecting:
             raise TransportError("the file is not on this device, and the wallet is offline")
@@ -358,7 +375,7 @@ class Attachments:
             wallet_id=replica.wallet_id,
             device=replica.core.device_id,
             signing_key=replica.core.secrets.signing_key,
-            address=where.address,
+            address=home.server.address,
             server_key=home.server.key,
         )
         return await BlobLink.open(self._transport, access, random=self._random)

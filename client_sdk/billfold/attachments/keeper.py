@@ -121,6 +121,18 @@ class Keeper:
         self.problems = {}
         self.wake()
 
+    @property
+    def lacking_count(self) -> int:
+        """How many attachments the server has still to confirm, but for what nobody here has."""
+        confirmed = self._ledger.holds().tags
+        waiting = {tag: one for tag, one in self._named().items() if tag not in confirmed}
+        lacking = [
+            one
+            for one in waiting.values()
+            if not isinstance(self.problems.get(one.id), BlobMissing)
+        ]
+        return len(lacking) + len(self._ledger.pending())
+
     async def changed(self) -> None:
         """Wait until a pass has ended, or an attachment was dealt with."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from billfold.attachments.attachment import VALUE_SIZE_MAX, Attachment
+from billfold.homes import HOLDS_KEY
 from billfold.replica import Replica
 from billfold_protocol import codec
 from billfold_protocol.errors import Downgrade, Malformed, StoreDamaged
 from billfold_protocol.ids import BlobId, HolderTag, InstanceId
 
 PENDING_KEY: Final = "attachments:pending"
-HOLDS_KEY: Final = "attachments:holds"
 PENDING_COUNT_MAX: Final = 1024
 HOLDS_COUNT_MAX: Final = 65_536
 LEDGER_SIZE_MAX: Final = HOLDS_COUNT_MAX * 80

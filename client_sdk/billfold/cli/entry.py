@@ -18,6 +18,7 @@ from billfold.cli import (
     app_attachments,
     app_credentials,
     app_model,
+    app_moving,
     app_proofs,
     app_records,
     app_recovery,
@@ -67,6 +68,7 @@ app.add_typer(app_credentials.app)
 app.add_typer(app_access.app)
 app.add_typer(app_proofs.app)
 app.add_typer(app_recovery.app)
+app.add_typer(app_moving.app)
 
 
 @app.callback(invoke_without_command=True)

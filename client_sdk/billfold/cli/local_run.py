@@ -28,7 +28,7 @@ from billfold.keyring import Unlock
 from billfold.wallet import Wallet
 
 ONLINE_COMMANDS: Final = frozenset(
-    {"attach", "fetch", "doctor", "link", "replace", "revoke", "sync", "watch"}
+    {"attach", "fetch", "doctor", "home", "link", "move", "replace", "revoke", "sync", "watch"}
 )
 """Commands that talk with the server themselves."""
 

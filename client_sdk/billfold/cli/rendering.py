@@ -9,6 +9,7 @@ from typing import Any
 
 from billfold.cli.credential_view import show_credential
 from billfold.cli.meaning_view import MEANING_RENDERERS
+from billfold.cli.moving_view import show_home, show_moved, status_note
 from billfold.cli.terminal import Terminal
 from billfold.cli.transfer_view import show_export, show_import
 from billfold.cli.wire import JsonObject
@@ -196,9 +197,9 @@ def _show_status(result: JsonObject, terminal: Terminal) -> None:
     ]
     rows.append(["last error", "" if error is None else error["message"]])
     terminal.table(["", ""], rows)
-    note = _RECOVERY_NOTES.get(result["recovery"])
-    if note is not None:
-        terminal.note(note)
+    for note in (_RECOVERY_NOTES.get(result["recovery"]), status_note(result)):
+        if note is not None:
+            terminal.note(note)
     _show_uses(result["recovery_uses"], terminal)
 
 
@@ -342,6 +343,7 @@ _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "get": _show_record,
     "history": _show_history,
     "export": show_export,
+    "home": show_home,
     "import": show_import,
     "init": _show_made,
     "join": _show_made,
@@ -350,6 +352,7 @@ _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "ls": _show_records,
     "passphrase": _show_passphrase,
     "merge": _show_merged,
+    "move": show_moved,
     "proofs": _show_proofs,
     "recover": _show_recovered,
     "recovery": _show_recovery,

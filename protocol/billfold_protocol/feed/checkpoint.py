@@ -50,6 +50,7 @@ class Reason(Enum):
     LIMIT = "limit"
     UNKNOWN_BLOB = "unknown_blob"
     PRUNED = "pruned"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,7 @@ from billfold_protocol.messages.mailboxes import (
     TakeMail,
     TellMailbox,
 )
+from billfold_protocol.messages.moving import Inquire, Vacancy
 from billfold_protocol.messages.recovery import (
     Locate,
     Located,
@@ -96,6 +97,7 @@ __all__ = [
     "Fetch",
     "FromServer",
     "HeardBeacon",
+    "Inquire",
     "Judge",
     "Judged",
     "ListMailboxes",
@@ -135,6 +137,7 @@ __all__ = [
     "TakeMail",
     "TellMailbox",
     "Unsubscribe",
+    "Vacancy",
     "WantSnapshot",
     "Wish",
     "Wraps",

@@ -11,8 +11,9 @@ from billfold_protocol.feed import Vector, parse_vector
 from billfold_protocol.feed.beacon import CHECKPOINT_SIZE_MAX
 from billfold_protocol.feed.vector import encode_vector
 from billfold_protocol.ids import ChainHead, DeviceId, FeedId, InstanceId, WalletId
-from billfold_protocol.messages import mailboxes, recovery
+from billfold_protocol.messages import mailboxes, moving, recovery
 from billfold_protocol.messages.mailboxes import AskMailbox
+from billfold_protocol.messages.moving import Inquire
 from billfold_protocol.messages.recovery import Locate, PutLocator
 from billfold_protocol.messages.snapshots import (
     FromClient,
@@ -211,6 +212,7 @@ ClientMessage = (
     | PutLocator
     | Locate
     | AskMailbox
+    | Inquire
 )
 
 
@@ -242,7 +244,7 @@ def encode_client_message(message: ClientMessage) -> bytes:
             fields = [58, message.wallet_id, message.checkpoint]
         case RegisterPart():
             fields = [59, message.wallet_id, list(message.members)]
-        case PutLocator() | Locate() | AskMailbox():
+        case PutLocator() | Locate() | AskMailbox() | Inquire():
             fields = message.fields()
         case Remind():
             fields = [58, message.wallet_id, message.checkpoint]
@@ -265,6 +267,8 @@ def parse_client_message(data: bytes) -> ClientMessage:
     kind, rest = codec.as_integer(fields[0], maximum=255), fields[2:]
     if kind in {recovery.PUT_LOCATOR, recovery.LOCATE}:
         return recovery.parse_from_client(fields)
+    if kind == moving.INQUIRE:
+        return moving.parse_inquire(fields)
     wallet_id = WalletId(codec.as_bytes(fields[1], 32))
     if kind in mailboxes.CLIENT_KINDS:
         return mailboxes.parse_from_client(kind, wallet_id, rest)

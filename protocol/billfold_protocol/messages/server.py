@@ -11,9 +11,10 @@ from billfold_protocol.feed import Reason, Vector, parse_vector
 from billfold_protocol.feed.checkpoint import STATEMENT_SIZE_MAX, parse_reason
 from billfold_protocol.feed.vector import encode_vector
 from billfold_protocol.ids import DeviceId, InstanceId, ServerKey, WalletId
-from billfold_protocol.messages import mailboxes, recovery
+from billfold_protocol.messages import mailboxes, moving, recovery
 from billfold_protocol.messages.client import parse_raws, parse_wraps
 from billfold_protocol.messages.mailboxes import TellMailbox
+from billfold_protocol.messages.moving import Vacancy
 from billfold_protocol.messages.recovery import Located, LocatorKept
 from billfold_protocol.messages.snapshots import (
     FromServer,
@@ -171,6 +172,7 @@ ServerMessage = (
     | LocatorKept
     | Located
     | TellMailbox
+    | Vacancy
 )
 
 
@@ -212,7 +214,7 @@ def encode_server_message(message: ServerMessage) -> bytes:
         case ServerState():
             vector = encode_vector(message.vector)
             fields = [26, message.wallet_id, message.checkpoint, vector]
-        case LocatorKept() | Located() | TellMailbox():
+        case LocatorKept() | Located() | TellMailbox() | Vacancy():
             fields = message.fields()
         case SnapshotHeld() | SnapshotBytes() | SnapshotWanted() | Judged():
             fields = server_fields(message)
@@ -239,6 +241,8 @@ def parse_server_message(data: bytes) -> ServerMessage:
         )
     if kind in {recovery.LOCATOR_KEPT, recovery.LOCATED}:
         return recovery.parse_from_server(fields)
+    if kind == moving.VACANCY:
+        return moving.parse_vacancy(fields)
     wallet_id = WalletId(codec.as_bytes(fields[1], 32))
     if kind in mailboxes.SERVER_KINDS:
         return mailboxes.parse_from_server(kind, wallet_id, fields[2:])

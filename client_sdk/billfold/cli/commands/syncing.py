@@ -137,6 +137,7 @@ async def status(session: Session, arguments: Arguments) -> Answer:
         not device.is_removed and device.kind is not Kind.RECOVERY for device in wallet.devices()
     )
     result["device_name"] = next(d.name for d in wallet.devices() if d.is_this)
+    result["former_servers"] = ", ".join(found.former_servers) or None
     result["recovery"] = found.recovery.value
     result["recovery_uses"] = [describe_use(session, use) for use in found.recovery_uses]
     error = found.last_error
