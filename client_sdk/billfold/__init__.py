@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from billfold.attachments import Attachment, Attachments
     from billfold.blocking import BlockingWallet
+    from billfold.credentials import IssuerKeys, Lifecycle
     from billfold.document import (
         Conflict,
         FieldState,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     )
     from billfold.exporting import export_wallet
     from billfold.findings import Finding
+    from billfold.holdings import Credentials, Presented, Standing
     from billfold.homecoming import recover_wallet
     from billfold.household import Device
     from billfold.importers import read_import
@@ -86,6 +88,7 @@ __all__ = [
     "Conflict",
     "ConnectionChanged",
     "Credential",
+    "Credentials",
     "Device",
     "DeviceAdded",
     "DeviceRemoved",
@@ -101,8 +104,10 @@ __all__ = [
     "ImportResult",
     "Intent",
     "IssuerFact",
+    "IssuerKeys",
     "Key",
     "KeyCallback",
+    "Lifecycle",
     "Login",
     "Message",
     "OsKeyring",
@@ -111,6 +116,7 @@ __all__ = [
     "Payment",
     "Person",
     "Preference",
+    "Presented",
     "Pseudonym",
     "RecordView",
     "RecordsChanged",
@@ -120,6 +126,7 @@ __all__ = [
     "Setting",
     "SnapshotLoaded",
     "SnapshotProgress",
+    "Standing",
     "Status",
     "SyncProgress",
     "SyncReport",
@@ -138,6 +145,7 @@ __all__ = [
 _MODULES: Final = {
     "billfold.attachments": ("Attachment", "Attachments"),
     "billfold.blocking": ("BlockingWallet",),
+    "billfold.credentials": ("IssuerKeys", "Lifecycle"),
     "billfold.document": (
         *("Conflict", "FieldState", "HistoryItem", "IssuerFact"),
         *("RecordView", "Scalar", "Value"),
@@ -151,6 +159,7 @@ _MODULES: Final = {
     ),
     "billfold.exporting": ("export_wallet",),
     "billfold.findings": ("Finding",),
+    "billfold.holdings": ("Credentials", "Presented", "Standing"),
     "billfold.homecoming": ("recover_wallet",),
     "billfold.household": ("Device",),
     "billfold.importers": ("read_import",),

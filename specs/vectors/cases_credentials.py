@@ -289,6 +289,15 @@ def _malformed_disclosures() -> Iterable[Case]:
             "Malformed",
             "a disclosure of no right form",
         )
+    chain = [disclosure("a", 1)]
+    while len(chain) <= 32:  # noqa: PLR2004 -- levels that claims may have
+        chain.append(disclosure(f"a{len(chain)}", {"_sd": [digest(chain[-1])]}))
+    yield _case(
+        "disclosures-too-deep",
+        credential(*chain, payload=_with_digests(chain[-1])),
+        "LimitExceeded",
+        "33 disclosures, each within the next",
+    )
     too_deep = disclosure("deep", deep)
     yield _case(
         "claims-too-deep",
@@ -390,6 +399,15 @@ def _statuses() -> Iterable[Case]:
     for bits in (1, 4, 8):
         token = status_token([0, 0, 0, 1], bits=bits)
         yield case(f"status-{bits}-bits", token, "ok", f"{bits} bits each", status="REVOKED")
+    of_issuer = {"issuer": ISSUER, "status": "VALID"}
+    yield case("status-unnamed", status_token([0] * 4), "ok", "no issuer", **of_issuer)
+    yield case(
+        "status-of-another-issuer",
+        status_token([0] * 4, changed={"iss": "https://other.example"}),
+        "UntrustedIssuer",
+        "but if it does, it is that one",
+        **of_issuer,
+    )
     yield case("status-no-place", status_token([0], bits=8), "StatusListRefused", "too short")
     for name, change, comment in (
         ("of-another", {"sub": f"{ISSUER}/statuses/2"}, "another list"),

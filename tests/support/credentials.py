@@ -79,6 +79,7 @@ class Issuer:
         *,
         vct: str = VCT,
         index: int | None = None,
+        lasts_s: int = YEAR_S,
         **changed: Json,
     ) -> str:
         """Return a credential in which everything about the person can be withheld."""
@@ -91,7 +92,7 @@ class Issuer:
         digests: list[Json] = [
             encode_base64url(hashlib.sha256(one.encode()).digest()) for one in disclosures
         ]
-        payload: Object = {"iss": self.name, "vct": vct, "iat": now_s, "exp": now_s + YEAR_S}
+        payload: Object = {"iss": self.name, "vct": vct, "iat": now_s, "exp": now_s + lasts_s}
         payload["_sd"] = digests
         if key is not None:
             payload["cnf"] = {"jwk": key}

@@ -85,8 +85,10 @@ def test_a_document_has_at_most_so_many_elements_bytes_and_levels() -> None:
         parse_mdoc(bytes(65_537))
     with pytest.raises(Malformed):
         parse_mdoc(b"\x81" * 1000)
+    whole = cbor2.dumps(issuer_signed())
+    assert whole[:1] == b"\xa2"
     with pytest.raises(Malformed):
-        parse_mdoc(b"\xa2\x01\x01\x01\x02")
+        parse_mdoc(b"\xa3" + whole[1:] + cbor2.dumps("nameSpaces") + cbor2.dumps({}))
 
 
 def test_values_of_every_kind_become_json() -> None:

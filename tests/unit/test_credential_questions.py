@@ -2,6 +2,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from billfold.credentials.bounds import ANSWERS_MAX
 from billfold.credentials.dcql import Answers, answer_query, parse_query, places_at
 from billfold.credentials.disclosures import Place
@@ -152,6 +154,63 @@ def test_simple_mdoc_asks_for_two_elements_of_two_name_spaces() -> None:
     assert option.amount == 2
     (missing,) = ask("simple_mdoc", v=document(MVRC, {VEHICLE: spaces[VEHICLE]})).missing
     assert missing.why.endswith("does not say org.iso.18013.5.1 / given_name.")
+
+
+def test_complex_mdoc_takes_either_document_and_the_address_only_as_well() -> None:
+    answers = ask("complex_mdoc", licence=document(MDL, {ISO: DRIVER}))
+    assert [[one.query_id for one in option.answers] for option in answers.options] == [
+        ["mdl-id"],
+        ["mdl-id", "mdl-address"],
+    ]
+    both = ask(
+        "complex_mdoc",
+        licence=document(MDL, {ISO: DRIVER}),
+        photo=document(PHOTO, {ISO: DRIVER}),
+    )
+    assert [option.amount for option in both.options] == [3, 3, 5, 5, 5, 5]
+
+
+def test_multi_credentials_needs_both() -> None:
+    spaces = {VEHICLE: {"vehicle_holder": "Jane"}, ISO: {"given_name": "Jane"}}
+    vehicle, pid = document(MVRC, spaces), held(PID, PERSON)
+    assert len(ask("multi_credentials", vehicle=vehicle, pid=pid).options[0].answers) == 2
+    alone = ask("multi_credentials", pid=pid)
+    assert not alone.can_answer
+    assert alone.missing[0].why == f"There is no mobile document of the type {MVRC} in the wallet."
+
+
+def test_no_claims_means_that_none_is_shown_that_can_be_withheld() -> None:
+    (option,) = answer_query(query(), {"pid": held(PID, PERSON, always=("region",))}).options
+    assert option.answers[0].places == ()
+    assert option.answers[0].claim_names == ("region",)
+
+
+def test_the_credential_that_discloses_least_comes_first_and_several_may_be_shown() -> None:
+    wallet = {"big": held(PID, PERSON, always=("region",)), "small": held(PID, {"given_name": "J"})}
+    asked = query(multiple=True, claims=[{"path": ["given_name"]}])
+    answers = answer_query(asked, wallet)
+    assert [option.answers[0].credential_id for option in answers.options] == ["small", "big"]
+    assert [one.credential_id for one in answers.more["q"]] == ["small", "big"]
+    assert not answer_query(query(claims=[{"path": ["given_name"]}]), wallet).more
+
+
+ACCEPTED = {"type": "aki", "values": ["x", "issuer-aki"]}
+
+
+@pytest.mark.parametrize(
+    "authorities", [[ACCEPTED], [{"type": "etsi_tl", "values": ["l"]}, ACCEPTED]]
+)
+def test_an_issuer_that_the_verifier_names_is_shown(authorities: list[Any]) -> None:
+    asked = query(trusted_authorities=authorities)
+    assert answer_query(asked, {"pid": held(PID, PERSON)}).can_answer
+
+
+@pytest.mark.parametrize("kind", ["aki", "openid_federation", "etsi_tl"])
+def test_an_issuer_that_the_verifier_does_not_name_is_not_shown(kind: str) -> None:
+    asked = query(trusted_authorities=[{"type": kind, "values": ["https://trust.example"]}])
+    answers = answer_query(asked, {"pid": held(PID, PERSON)})
+    assert not answers.can_answer
+    assert "accepts" in answers.missing[0].why
 
 
 def test_a_credential_bound_to_no_key_answers_only_who_asks_for_none() -> None:

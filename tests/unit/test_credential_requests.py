@@ -113,3 +113,9 @@ def test_a_credential_has_at_most_so_many_disclosures_and_bytes() -> None:
         parse_sd_jwt(f"{token}~" + "WyJhIl0~" * 1025)
     with pytest.raises(LimitExceeded):
         parse_sd_jwt("a" * 65_537)
+    decoys: list[Json] = [f"{number:x}" for number in range(4_097)]
+    crowded = HOLDER.sign({"typ": "dc+sd-jwt"}, {"_sd": decoys})
+    with pytest.raises(LimitExceeded):
+        open_disclosures(parse_sd_jwt(f"{crowded}~"))
+    fewer = HOLDER.sign({"typ": "dc+sd-jwt"}, {"_sd": decoys[1:]})
+    assert open_disclosures(parse_sd_jwt(f"{fewer}~")).claims == {}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from billfold import KeyCallback, Wallet
+from billfold import KeyCallback, Wallet, import_report, read_import
 from billfold.credentials.lifecycle import Lifecycle
 from billfold.credentials.presentation import Request, verify_presentation
 from billfold_protocol.errors import (
@@ -15,6 +15,7 @@ from billfold_protocol.errors import (
     NotFound,
     OutOfStock,
     TransportError,
+    WalletLocked,
 )
 from tests.support.credentials import PERSON, SAMPLES, VCT, Issuer, ask
 
@@ -58,6 +59,9 @@ async def test_a_credential_is_verified_kept_shown_and_written_down(wallet: Wall
     )
     assert taken.claims["over_18"] is True
     assert not {"given_name", "family_name"} & taken.claims.keys()
+    whole = wallet.credentials.answer(ask("given_name"))
+    for one in (shown, taken, whole, wallet.credentials.standing(added.record.id).lifecycle):
+        assert not any(value in repr(one) for value in (text, raw, "Erika", "Mustermann"))
     (entry,) = wallet.records("activity")
     fields = {name: state.value for name, state in entry.fields.items()}
     assert fields["interacting_party_identifier"] == BANK
@@ -267,3 +271,66 @@ async def test_the_secret_of_a_device_bound_key_is_in_no_record_and_survives_reo
             request=Request(audience=BANK, nonce="n"),
             now_s=wallet.credentials.all()[0].issued_at or 0,
         )
+
+
+async def test_a_choice_that_was_made_before_the_credential_was_revoked_is_not_shown(
+    wallet: Wallet,
+) -> None:
+    issuer = Issuer()
+    key = await wallet.credentials.new_key()
+    await wallet.credentials.add(issuer.issue(key.public_jwk, index=0), issuer_keys=issuer.keys)
+    (option,) = wallet.credentials.answer(ask("over_18")).options
+
+    async def fetch(_uri: str) -> str:
+        return issuer.status_list(1)
+
+    await wallet.credentials.refresh_status(fetch, issuer_keys=issuer.keys)
+    with pytest.raises(InputError, match="revoked"):
+        await wallet.credentials.present(ask("over_18"), audience=BANK, nonce="n", option=option)
+    assert not wallet.records("activity")
+
+
+async def test_a_locked_wallet_shows_nothing(wallet: Wallet) -> None:
+    issuer = Issuer()
+    await add_batch(wallet, issuer, 1)
+    credentials = wallet.credentials
+    await wallet.lock()
+    for attempt in (
+        credentials.present(ask("over_18"), audience=BANK, nonce="n"),
+        credentials.new_key("device"),
+    ):
+        with pytest.raises(WalletLocked):
+            await attempt
+
+
+async def test_a_credential_that_was_imported_and_is_added_is_one_record(wallet: Wallet) -> None:
+    issuer = Issuer()
+    key = await wallet.credentials.new_key()
+    raw = issuer.issue(key.public_jwk)
+    await import_report(wallet, read_import(raw.encode(), name="identity"))
+    (imported,) = wallet.credentials
+    added = await wallet.credentials.add(raw, issuer_keys=issuer.keys)
+    assert added.record.id == imported.record.id
+    assert added.key_id == key.record
+    assert not added.record.conflicts
+    await import_report(wallet, read_import(raw.encode(), name="identity"))
+    assert len(wallet.credentials.all()) == 1
+    assert not wallet.conflicts()
+
+
+async def test_an_instance_whose_time_is_over_is_not_shown_though_others_last(
+    wallet: Wallet,
+) -> None:
+    issuer = Issuer()
+    keys = [await wallet.credentials.new_key() for _ in range(3)]
+    raws = [
+        issuer.issue(key.public_jwk, lasts_s=lasts_s)
+        for key, lasts_s in zip(keys, (-100, -100, 40 * 86_400), strict=True)
+    ]
+    added = await wallet.credentials.add_batch(raws, issuer_keys=issuer.keys)
+    standing = wallet.credentials.standing(added.record.id)
+    assert (standing.lifecycle, standing.unused_count) == (Lifecycle.VALID, 1)
+    shown = await wallet.credentials.present(ask("over_18"), audience=BANK, nonce="n")
+    assert raws[2].partition("~")[0] in shown.presentations["it"][0]
+    with pytest.raises(OutOfStock):
+        await wallet.credentials.present(ask("over_18"), audience=SHOP, nonce="n")

@@ -40,10 +40,10 @@ ALWAYS_SHOWN: Final = ("iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_
 class OpenedClaims:
     """All that a credential or a presentation discloses."""
 
-    claims: Object
+    claims: Object = field(repr=False)
     """With every disclosure in its place, and no digests."""
 
-    disclosed: Mapping[Place, str]
+    disclosed: Mapping[Place, str] = field(repr=False)
     """The disclosure that gives the claim at each place, in the order a verifier meets them."""
 
     def choose(self, places: Iterable[Place], *, with_parts: bool = True) -> tuple[str, ...]:

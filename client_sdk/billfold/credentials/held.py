@@ -9,7 +9,7 @@ Spec: 42-credentials.md
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -49,10 +49,10 @@ class HeldCredential:
     """`vct`, document type, or the types of a W3C credential."""
 
     issuer: str
-    claims: Object
+    claims: Object = field(repr=False)
     """All that it says; of an mdoc, its name spaces."""
 
-    withheld: Mapping[Place, str]
+    withheld: Mapping[Place, str] = field(repr=False)
     """The claims that are shown only on request, by place; of an mdoc, each data element."""
 
     is_bound: bool

@@ -73,8 +73,14 @@ class IssuerKeys:
         """
         return cls(anchors=TrustAnchors.parse(pem), issuer=issuer)
 
-    def verify(self, token: Token, *, now_s: int) -> str:
+    def verify(self, token: Token, *, now_s: int, needs_issuer: bool = True) -> str:
         """Check the issuer's signature; return who the issuer is, or "" where nothing says it.
+
+        Args:
+            token: what is signed.
+            now_s: seconds since 1970.
+            needs_issuer: whether a token must name the issuer whose keys these are; a status list
+                is named by its address.
 
         Raises:
             UntrustedIssuer: nobody whom we believe signed it, or the issuer is another.
@@ -85,7 +91,8 @@ class IssuerKeys:
         named = token.payload.get("iss")
         if named is not None and not isinstance(named, str):
             raise Malformed("The issuer that the credential names is not text.")
-        if self.issuer is not None and named != self.issuer:
+        is_named = named is not None or needs_issuer
+        if self.issuer is not None and is_named and named != self.issuer:
             raise UntrustedIssuer("The credential names another issuer than the one you trust.")
         if self.anchors is not None and "x5c" in token.header:
             certified = self.anchors.verify(token.header["x5c"], now_s=now_s)

@@ -159,10 +159,10 @@ class PrivateKey:
 class Token:
     """A signed token, taken apart and not yet checked (RFC 7515 §7.1)."""
 
-    compact: str
+    compact: str = field(repr=False)
     header: Object
-    payload: Object
-    signature: bytes
+    payload: Object = field(repr=False)
+    signature: bytes = field(repr=False)
 
     @classmethod
     def parse(cls, compact: str, what: str) -> "Token":

@@ -9,7 +9,7 @@ Spec: 42-credentials.md
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from math import isfinite
 from typing import Final
@@ -32,7 +32,7 @@ class Mdoc:
     """One document, as it says of itself."""
 
     doc_type: str
-    name_spaces: Mapping[str, Object]
+    name_spaces: Mapping[str, Object] = field(repr=False)
     """Data elements by name space and name; bytes are base64url, dates are text."""
 
     issued_at_s: int | None

@@ -9,7 +9,7 @@ Spec: 42-credentials.md
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from billfold.credentials.bounds import CREDENTIAL_SIZE_MAX, DISCLOSURES_MAX
@@ -37,13 +37,13 @@ class SdJwt:
     token: Token
     """What the issuer signed; with several signatures, the first."""
 
-    disclosures: tuple[str, ...]
+    disclosures: tuple[str, ...] = field(repr=False)
     """Base64url, in the order in which they came."""
 
-    key_binding: str | None
+    key_binding: str | None = field(repr=False)
     """The compact token that proves who presents it; None in a credential as issued."""
 
-    envelope: Object | None = None
+    envelope: Object | None = field(default=None, repr=False)
     """The JSON form it came in (RFC 9901 §8); None for the compact form."""
 
     @property

@@ -5,7 +5,7 @@ Spec: 42-credentials.md
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from billfold.credentials.dcql import places_at
 from billfold.credentials.disclosures import Place
@@ -32,7 +32,7 @@ _INTEGERS = range(-(2**63), 2**63)
 class Addition:
     """A credential that may go into the wallet."""
 
-    raw: str | bytes
+    raw: str | bytes = field(repr=False)
     held: HeldCredential
     holder_key: PublicKey | None
     status: StatusReference | None

@@ -17,7 +17,7 @@ from billfold.holdings.adding import Addition, check_addition, fields_of
 from billfold.holdings.base import Base
 from billfold.holdings.holder_keys import SOFTWARE, HolderKey, HolderKeys
 from billfold.holdings.presenting import Presented, show
-from billfold.holdings.standing import Standing, read_held, standing_of
+from billfold.holdings.standing import SHOWN, Standing, read_held, standing_of
 from billfold.holdings.statuses import Fetch, StatusReport, refresh
 from billfold.model import Credential, Input
 from billfold_protocol.errors import InputError, NotFound
@@ -27,8 +27,6 @@ BATCH_COUNT_MAX: Final = 256
 
 CHANGE_SIZE_MAX: Final = 100 * 1024
 """Bytes of instances that become one change."""
-
-_CANDIDATES: Final = frozenset({"valid", "expiring", "exhausted"})
 
 
 class Credentials:
@@ -182,11 +180,11 @@ class Credentials:
         """
         asked = parse_query(query) if isinstance(query, str) else query
         held = {}
-        for one in self.standings():
-            if one.lifecycle.value in _CANDIDATES:
-                read = read_held(one.credential)
+        for one in self:
+            if _may_fit(asked, one) and self.standing(one.record.id).lifecycle in SHOWN:
+                read = read_held(one)
                 if read is not None:
-                    held[one.credential.record.id] = read
+                    held[one.record.id] = read
         return answer_query(asked, held)
 
     async def present(
@@ -270,9 +268,10 @@ class Credentials:
         held = set(credential.instances.values())
         fresh = [one for one in additions if one.raw not in held]
         shares = iter(share_out(len(fresh), self._base.owners()))
+        owners = self._keys.owners_of([one.holder_key for one in fresh])
         fields = {
-            f"instances/{self._keys.owner_of(one.holder_key) or next(shares)}/{one.number}": one.raw
-            for one in fresh
+            f"instances/{owner or next(shares)}/{one.number}": one.raw
+            for owner, one in zip(owners, fresh, strict=True)
         }
         rest = list(fields.items())
         while rest:
@@ -282,6 +281,14 @@ class Credentials:
                     name, raw = rest.pop(0)
                     size += len(raw)
                     edit.set(credential.record.id, name, raw)
+
+
+def _may_fit(query: Query, credential: Credential) -> bool:
+    """Say whether a credential can be of a type that is asked for, without reading it whole."""
+    named = credential.vct or credential.doctype
+    return named is None or any(
+        not one.types or any(named in types for types in one.types) for one in query.credentials
+    )
 
 
 def _check_batch(additions: Sequence[Addition]) -> None:

@@ -6,6 +6,7 @@ it. A device-bound one has its secret in this device's own store, and only its p
 Spec: 42-credentials.md
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -117,9 +118,13 @@ class HolderKeys:
             return "another device"
         return None if record.bound_device == self._base.device else self.place_of(record)
 
-    def owner_of(self, public: PublicKey | None) -> str | None:
-        """Return the feed that alone can use a key; None where any of the person's can."""
-        record = None if public is None else self.record_of(public)
-        if record is None or record.binding != DEVICE or record.bound_device is None:
-            return None
-        return self._base.feed_of(DeviceId(bytes.fromhex(record.bound_device)))
+    def owners_of(self, publics: Sequence[PublicKey | None]) -> list[str | None]:
+        """Return for each key the feed that alone can use it; None if any of the person's can."""
+        bound = {key.fingerprint: key for key in self._base.keys.find(binding=DEVICE)}
+        found: list[str | None] = []
+        for public in publics:
+            record = None if public is None else bound.get(public.thumbprint)
+            device = None if record is None else record.bound_device
+            known = None if device is None else self._base.feed_of(DeviceId(bytes.fromhex(device)))
+            found.append(known)
+        return found

@@ -10,7 +10,7 @@ Spec: 42-credentials.md
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from billfold.credentials.dcql import Answer, ClaimPath, Query
@@ -20,7 +20,7 @@ from billfold.credentials.pool import Choice
 from billfold.credentials.presentation import KeptCredential, Request, present
 from billfold.holdings.base import Base
 from billfold.holdings.holder_keys import HolderKeys
-from billfold.holdings.standing import pool_of
+from billfold.holdings.standing import SHOWN, pool_of, standing_of
 from billfold.model import Credential, Input
 from billfold.model.activity_log import claim_name
 from billfold_protocol.errors import InputError, NotAuthorised
@@ -33,7 +33,7 @@ _TYPE: Final = re.compile(r"[\x21-\x7e]{1,256}")
 class Presented:
     """What was shown."""
 
-    presentations: Mapping[str, tuple[str, ...]]
+    presentations: Mapping[str, tuple[str, ...]] = field(repr=False)
     """By credential query: what goes into the `vp_token` of the answer."""
 
     notes: tuple[str, ...]
@@ -98,6 +98,9 @@ def _prepare(
     before: Sequence[_Showing],
 ) -> _Showing:
     credential = base.records.get(answer.credential_id)
+    standing = standing_of(base, keys, credential)
+    if standing.lifecycle not in SHOWN:
+        raise InputError(f"The credential is {standing.lifecycle.value}, so it cannot be shown.")
     taken = {
         one.use: request.audience
         for one in before

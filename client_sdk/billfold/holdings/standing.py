@@ -22,6 +22,9 @@ from billfold_protocol.errors import BillfoldError
 REFILL_SHARE: Final = 5
 """A batch is low when at most one in so many of this device's instances is unused."""
 
+SHOWN: Final = frozenset({Lifecycle.VALID, Lifecycle.EXPIRING, Lifecycle.EXHAUSTED})
+"""What may be shown; an exhausted one only to who has seen it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
