@@ -21,9 +21,11 @@ from billfold_protocol.key_hierarchy import (
     commit_to,
     rotate_epoch,
     seal_back_link,
+    seal_older_links,
     wrap_epoch_key,
 )
 from billfold_protocol.membership import (
+    Complain,
     Consent,
     Create,
     Cut,
@@ -163,9 +165,19 @@ class Author:
         return Authored(self._sign(dataclasses.replace(wanted, cut=cut, rotation=rotation)), wraps)
 
     def rotate(self) -> Authored:
-        """Make the entry that begins a new epoch for the same members."""
-        rotation, wraps = self._rotate(list(self.chain.state.members.values()))
-        return Authored(self._sign(Rotate(rotation=rotation)), wraps)
+        """Make the entry that begins a new epoch for the same members.
+
+        It leads to every older epoch whose key is here: also past one whose key never came, and
+        past a back-link that leads nowhere.
+        """
+        key = EpochKey(self.random(32))
+        rotation, wraps = self._rotate(list(self.chain.state.members.values()), key)
+        older = seal_older_links(self.chain, key, self.epoch_keys, self.random)
+        return Authored(self._sign(Rotate(rotation=rotation, older=older)), wraps)
+
+    def complain(self) -> Authored:
+        """Make the entry that says that the current epoch's key does not open here."""
+        return Authored(self._sign(Complain(epoch=self.chain.state.epoch.id)))
 
     def set_role(self, device: DeviceId, role: Role) -> Authored:
         """Make the entry that changes a device's role.
@@ -227,14 +239,16 @@ class Author:
                 cut[feed] = head
         return cut
 
-    def _rotate(self, recipients: list[Member]) -> tuple[Rotation, Wraps]:
+    def _rotate(
+        self, recipients: list[Member], key: EpochKey | None = None
+    ) -> tuple[Rotation, Wraps]:
         state = self.chain.state
         rotation, wraps = rotate_epoch(
             state,
             recipients=recipients,
             author=self.secrets.device_id,
-            previous_key=self.epoch_keys[state.epoch.id],
-            key=EpochKey(self.random(32)),
+            previous_key=self.epoch_keys.get(state.epoch.id),
+            key=key or EpochKey(self.random(32)),
             nonce=self.random(24),
         )
         listed = tuple((state.k + 1, device, wrapped) for device, wrapped in wraps.items())

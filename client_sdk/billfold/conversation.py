@@ -23,6 +23,7 @@ from billfold.line import Line
 from billfold.proposals import Proposals
 from billfold.pushing import Pushing
 from billfold.refusals import error_of
+from billfold.remedies import Remedies
 from billfold.replica import Replica
 from billfold.snapshot_exchange import SnapshotExchange
 from billfold.wrap_keeping import keep_wraps
@@ -106,6 +107,7 @@ class Conversation:
         self._pushing = Pushing(self._line)
         self._comparison = Comparison(self._line, self._snapshots.give_back)
         self._branching = Branching(self._line)
+        self._remedies = Remedies(replica, proposals)
         self._done_count = self._total_count = 0
         self._has_caught_up = False
         self._read_n = 0
@@ -215,6 +217,8 @@ class Conversation:
             return
         if self._is_succeeded:
             return
+        if self.is_live:
+            self._remedies.due()
         may_append = self.is_live or (self._line.is_live and self._is_removing)
         if may_append and (
             append := self._proposals.next(lambda: heads_on_server(self._line.replica))

@@ -93,6 +93,12 @@ class Core:
     fallen: list[Dep] = field(default_factory=list)
     """Own entries among them, whose edits are made anew."""
 
+    unopened_epochs: set[EpochId] = field(default_factory=set)
+    """Epochs of which the wrap that the chain lists for this device does not open."""
+
+    lacking: tuple[EpochId, bool, int] | None = None
+    """The epoch whose key did not come, whether this device has complained, and since when."""
+
     _bad_back_links: set[int] = field(default_factory=set)
 
     @property
@@ -178,9 +184,13 @@ class Core:
     def keep_key(self, epoch: EpochId, key: EpochKey) -> None:
         """Keep an epoch key and all that it leads back to; a bad back-link is told of once."""
         opened = open_back_links(self.chain, {**self.epoch_keys, epoch: key})
-        for k in sorted(opened.errors.keys() - self._bad_back_links):
-            self.tell(Warned(opened.errors[k]))
-        self._bad_back_links.update(opened.errors)
+        errors = opened.errors
+        if epoch == self.chain.state.epoch.id:
+            # Who has the older keys needs no back-link; a device that is linked later does.
+            errors |= open_back_links(self.chain, {epoch: key}).errors
+        for k in sorted(errors.keys() - self._bad_back_links):
+            self.tell(Warned(errors[k]))
+        self._bad_back_links.update(errors)
         new = {id_: key for id_, key in opened.keys.items() if id_ not in self.epoch_keys}
         self.write(*(PutEpochKey(id_, key) for id_, key in new.items()))
         self.epoch_keys.update(new)

@@ -44,6 +44,8 @@ class Proposal:
 
     authored: Authored | None = None
     attempts_count: int = 0
+    needs_key: bool = True
+    """Whether it waits for the key of the newest epoch."""
 
 
 class Proposals:
@@ -70,12 +72,19 @@ class Proposals:
         return self._queue[0].number if self._queue else 0
 
     def add(
-        self, make: Callable[[Author], Authored], *, removes: DeviceId | None = None
+        self,
+        make: Callable[[Author], Authored],
+        *,
+        removes: DeviceId | None = None,
+        needs_key: bool = True,
     ) -> asyncio.Future[None]:
         """Ask for an entry; the result is there when the server has appended it."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._added_count += 1
-        self._queue.append(Proposal(make, done, removes, self._added_count))
+        proposal = Proposal(make, done, removes, self._added_count, needs_key=needs_key)
+        # What needs no key is to bring one, so that the others can be made.
+        is_under_way = bool(self._queue) and self._queue[0].authored is not None
+        self._queue.insert(len(self._queue) if needs_key else int(is_under_way), proposal)
         return done
 
     def next(self, served: Callable[[], Vector]) -> Append | None:
@@ -92,7 +101,7 @@ class Proposals:
                 self._queue.popleft()
                 continue
             core = self._replica().core
-            if core.member is not None and core.epoch_key is None:
+            if proposal.needs_key and core.member is not None and core.epoch_key is None:
                 return None
             try:
                 proposal.authored = proposal.make(

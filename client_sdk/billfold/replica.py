@@ -47,6 +47,8 @@ from billfold_protocol.membership import (
     MembershipChain,
     MembershipState,
     Target,
+    listed_wraps,
+    wrap_hash,
 )
 
 
@@ -296,6 +298,8 @@ class Replica:
                 epoch, key = open_wrap(core.chain, k, device, core.secrets.unwrapping_key, wrapped)
                 core.keep_key(epoch, key)
             except BillfoldError as error:
+                if listed_wraps(core.chain, k).get(device) == wrap_hash(wrapped):
+                    core.unopened_epochs.add(core.chain.state_at(k).epoch.id)
                 core.tell(Warned(error))
         self._keys_came()
 

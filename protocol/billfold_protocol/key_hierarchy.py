@@ -6,9 +6,10 @@ holds no key from which a later one can be derived.
 Spec: 12-key-hierarchy.md
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from billfold_protocol import limits
 from billfold_protocol.crypto import derivation, hashing, sealing, wrapping
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.errors import CommitMismatch, VerificationError
@@ -18,11 +19,15 @@ from billfold_protocol.membership import (
     Member,
     MembershipChain,
     MembershipState,
+    OlderLink,
     Rotation,
     epoch_links,
     listed_wraps,
     wrap_hash,
 )
+
+NOWHERE = bytes(72)
+"""The back-link of an author who has not got the key of the epoch before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ def rotate_epoch(
     *,
     recipients: Iterable[Member],
     author: DeviceId,
-    previous_key: EpochKey,
+    previous_key: EpochKey | None,
     key: EpochKey,
     nonce: bytes,
 ) -> tuple[Rotation, Mapping[DeviceId, bytes]]:
@@ -99,7 +104,7 @@ def rotate_epoch(
         state: the state before the entry that will carry the rotation.
         recipients: the members after that entry.
         author: the device that will sign the entry.
-        previous_key: the key of `state.epoch`.
+        previous_key: the key of `state.epoch`; None if its author has not got it.
         key: 32 fresh random bytes.
         nonce: 24 fresh random bytes.
 
@@ -118,7 +123,9 @@ def rotate_epoch(
     rotation = Rotation(
         commitment=context.commitment,
         wrap_hashes=tuple(wrap_hash(wraps[member.device]) for member in members),
-        back_link=seal_back_link(key, state, previous_key, nonce),
+        back_link=NOWHERE
+        if previous_key is None
+        else seal_back_link(key, state, previous_key, nonce),
     )
     return rotation, wraps
 
@@ -174,13 +181,57 @@ def open_back_links(chain: MembershipChain, keys: Mapping[EpochId, EpochKey]) ->
     found, errors = dict(keys), {}
     for link in epoch_links(chain):
         before, key = link.before, found.get(link.epoch)
-        if key is None or before.epoch.id in found:
+        if key is None or before.epoch.id in found or link.back_link == NOWHERE:
             continue
         try:
             found[before.epoch.id] = _open_back_link(link.back_link, key, before)
         except VerificationError as error:
             errors[link.k] = error
     return OpenedBackLinks(found, errors)
+
+
+def unreachable_epochs(
+    chain: MembershipChain, keys: Mapping[EpochId, EpochKey]
+) -> dict[EpochId, EpochKey]:
+    """Return the keys, of those held, to which the current epoch's key does not lead.
+
+    A device that is linked now gets none of them. Empty while the current key is not held.
+    """
+    current = chain.state.epoch.id
+    if current not in keys:
+        return {}
+    reached = open_back_links(chain, {current: keys[current]}).keys
+    return {epoch: key for epoch, key in keys.items() if epoch not in reached}
+
+
+def seal_older_links(
+    chain: MembershipChain,
+    key: EpochKey,
+    keys: Mapping[EpochId, EpochKey],
+    random: Callable[[int], bytes],
+) -> tuple[OlderLink, ...]:
+    """Seal under a new epoch's key those that the epoch before does not lead to.
+
+    The newest ones, and of those only such as another of them does not lead to.
+
+    Args:
+        chain: ends before the new epoch.
+        key: the new epoch's.
+        keys: all that are held, by epoch.
+        random: the source of nonces.
+    """
+    current = chain.state.epoch.id
+    reached = set(open_back_links(chain, {e: k for e, k in keys.items() if e == current}).keys)
+    older: list[OlderLink] = []
+    for k in range(len(chain) - 1, -1, -1):
+        before = chain.state_at(k)
+        epoch = before.epoch.id
+        if epoch in reached or epoch not in keys or len(older) == limits.OLDER_LINKS_COUNT_MAX:
+            continue
+        reached.update(open_back_links(chain, {epoch: keys[epoch]}).keys)
+        back_link = seal_back_link(key, before, keys[epoch], random(24))
+        older.append(OlderLink(k=k, back_link=back_link))
+    return tuple(reversed(older))
 
 
 def _open_back_link(back_link: bytes, key: EpochKey, before: MembershipState) -> EpochKey:

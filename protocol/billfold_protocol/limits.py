@@ -38,6 +38,9 @@ CHAIN_LENGTH_MAX = 4096
 BRANCH_LENGTH_MAX = 256
 """Entries of the other branch that one `merge` carries; its size bounds them too."""
 
+OLDER_LINKS_COUNT_MAX = 8
+"""Older epochs' keys that one `rotate` seals beside that of the epoch before."""
+
 MERGE_DEPTH_MAX = 4
 """Merges inside one another: a branch may hold a merge itself."""
 

@@ -10,7 +10,7 @@ from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.ids import DeviceId, EpochId, EpochKey
 from billfold_protocol.key_hierarchy import WrapContext, commit_to, entry_key
 from billfold_protocol.membership import Rotate, wrap_hash
-from specs.vectors import story
+from specs.vectors import cases_complaints, story
 from specs.vectors.wallets import (
     Device,
     KeptWraps,
@@ -80,6 +80,7 @@ def build(wallet: Wallet, broken: Wallet) -> list[Vector]:
         *(_wrap_opens(wallet, k, device) for k, device in wallet.wraps),
         *_wraps_refused(wallet, broken),
         *_back_links(wallet, broken),
+        *cases_complaints.build_links(),
     ]
 
 

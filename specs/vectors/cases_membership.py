@@ -22,7 +22,14 @@ from billfold_protocol.membership import (
     TargetKind,
     sign_entry,
 )
-from specs.vectors import cases_consents, cases_links, cases_merging, cases_replacing, story
+from specs.vectors import (
+    cases_complaints,
+    cases_consents,
+    cases_links,
+    cases_merging,
+    cases_replacing,
+    story,
+)
 from specs.vectors.cases_links import Case, links_without_right
 from specs.vectors.cases_signing import forge_for_the_neutral_point
 from specs.vectors.wallets import (
@@ -51,6 +58,7 @@ def build_chains(kept: KeptWraps) -> dict[str, Wallet]:
         "hidden": story.tell_of_the_hidden(),
         "agreed": cases_consents.tell(),
         "replaced": cases_replacing.tell(),
+        "healed": cases_complaints.tell(),
         "parted": cases_merging.tell(),
         "voided": cases_merging.tell_of_the_voided(),
     }
@@ -91,6 +99,7 @@ def build(wallet: Wallet) -> list[Vector]:
         *cases_merging.build(),
         *cases_consents.build(),
         *cases_replacing.build(),
+        *cases_complaints.build(),
     ]
 
 

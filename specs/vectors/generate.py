@@ -77,7 +77,7 @@ def build_files(folder: Path) -> dict[str, str]:
         "key_hierarchy.json": _file(
             "12-key-hierarchy",
             cases_keys.build(story, broken),
-            {"story": story, "broken": broken},
+            {"story": story, "broken": broken, "healed": chains["healed"]},
         ),
         "envelope.json": _file("14-change-envelope", cases_envelope.build(story), {"story": story}),
         "feeds.json": _file(

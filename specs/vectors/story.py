@@ -160,4 +160,5 @@ def describe_state(wallet: Wallet, k: int) -> Vector:
             "fallbacks": [[server.address, server.key.hex()] for server in home.fallbacks],
         },
         "is_closed": state.is_closed,
+        "complaints": sorted(device.hex() for device in state.complaints),
     }

@@ -172,7 +172,7 @@ def only_error(wallet: TestWallet, key: EpochKey) -> type[VerificationError]:
 def test_a_back_link_that_is_garbage_does_not_open() -> None:
     wallet, _ = rotated()
     rotation, key, _ = wallet.rotation()
-    wallet.append(wallet.owner, Rotate(rotation=replace(rotation, back_link=bytes(72))))
+    wallet.append(wallet.owner, Rotate(rotation=replace(rotation, back_link=b"\1" * 72)))
     assert only_error(wallet, key) is AuthFailed
 
 
@@ -199,7 +199,7 @@ def test_a_bad_back_link_hides_nothing_that_another_key_leads_to() -> None:
     held, before = wallet.epoch_key, wallet.state.epoch.id
     earlier = dict(wallet.epoch_keys)
     rotation, key, _ = wallet.rotation()
-    wallet.append(wallet.owner, Rotate(rotation=replace(rotation, back_link=bytes(72))))
+    wallet.append(wallet.owner, Rotate(rotation=replace(rotation, back_link=b"\1" * 72)))
     newest = wallet.state.epoch.id
     opened_links = open_back_links(wallet.chain, {newest: key, before: held})
     assert opened_links.keys == {**earlier, newest: key}

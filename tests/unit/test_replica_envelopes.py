@@ -164,7 +164,7 @@ def test_a_later_envelope_opens_what_waited_for_the_key_of_the_first() -> None:
 def test_a_bad_back_link_is_warned_of_once_and_keys_are_kept() -> None:
     wallet = TestWallet("links")
     rotation, key, wraps = wallet.rotation()
-    wallet.append(wallet.owner, Rotate(rotation=replace(rotation, back_link=bytes(72))))
+    wallet.append(wallet.owner, Rotate(rotation=replace(rotation, back_link=b"\1" * 72)))
     newest = wallet.state.epoch.id
     wallet.epoch_keys[newest] = key
     late = wallet.link(TestDevice("links/late"), role=Role.VIEWER)

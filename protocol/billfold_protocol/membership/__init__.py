@@ -27,6 +27,7 @@ from billfold_protocol.membership.members import CutRecord, Epoch, Member
 from billfold_protocol.membership.merging import Branches, members_after
 from billfold_protocol.membership.records import (
     Close,
+    Complain,
     Consent,
     Create,
     Cut,
@@ -36,6 +37,7 @@ from billfold_protocol.membership.records import (
     Link,
     MembershipEntry,
     Merge,
+    OlderLink,
     Payload,
     Replace,
     Revoke,
@@ -53,6 +55,7 @@ from billfold_protocol.membership.state import MembershipState
 __all__ = [
     "Branches",
     "Close",
+    "Complain",
     "Consent",
     "Create",
     "Cut",
@@ -69,6 +72,7 @@ __all__ = [
     "MembershipEntry",
     "MembershipState",
     "Merge",
+    "OlderLink",
     "Payload",
     "Replace",
     "Revoke",

@@ -371,6 +371,10 @@ def epoch_links(chain: MembershipChain, *, from_k: int = 0) -> Iterator[EpochLin
         if rotation is not None:
             before = chain.state_at(k - 1)
             yield EpochLink(k=k, epoch=epoch, before=before, back_link=rotation.back_link)
+        if isinstance(payload, Rotate):
+            for link in reversed(payload.older):
+                before = chain.state_at(link.k)
+                yield EpochLink(k=k, epoch=epoch, before=before, back_link=link.back_link)
         if isinstance(payload, Merge) and branch is not None:
             yield EpochLink(
                 k=k, epoch=epoch, before=branch.state, back_link=payload.other_back_link

@@ -27,7 +27,7 @@ from billfold_protocol.ids import (
 )
 from billfold_protocol.membership.records import (
     Close,
-    Consent,
+    Complain,
     Create,
     Cut,
     DeviceKeys,
@@ -36,6 +36,7 @@ from billfold_protocol.membership.records import (
     Link,
     MembershipEntry,
     Merge,
+    OlderLink,
     Payload,
     Replace,
     Revoke,
@@ -47,7 +48,7 @@ from billfold_protocol.membership.records import (
     Target,
     TargetKind,
 )
-from billfold_protocol.membership.tenure import CHECKPOINT_SIZE_MAX
+from billfold_protocol.membership.tenure import encode_consent, parse_consent
 
 VERSION = 1
 
@@ -177,7 +178,7 @@ def _encode_payload(payload: Payload) -> tuple[str, list[object]]:
             ]
         case Revoke():
             target = [payload.target.kind.value, payload.target.id]
-            consent = [] if payload.consent is None else [_encode_consent(payload.consent)]
+            consent = [] if payload.consent is None else [encode_consent(payload.consent)]
             parts = [target, _encode_cut(payload.cut), _encode_rotation(payload.rotation)]
             return "revoke", [*parts, *consent]
         case Replace():
@@ -190,7 +191,10 @@ def _encode_payload(payload: Payload) -> tuple[str, list[object]]:
                 _encode_rotation(payload.rotation),
             ]
         case Rotate():
-            return "rotate", [_encode_rotation(payload.rotation)]
+            older = [[[link.k, link.back_link] for link in payload.older]] if payload.older else []
+            return "rotate", [_encode_rotation(payload.rotation), *older]
+        case Complain():
+            return "complain", [payload.epoch]
         case SetRole():
             return "set_role", [payload.device, payload.role.value, _encode_cut(payload.cut)]
         case Merge():
@@ -220,7 +224,7 @@ def _parse_payload(kind: str, payload: object) -> Payload:
             return _parse_link(codec.as_array(payload, 7), is_invite=kind == "invite")
         case "revoke":
             parts = codec.as_array(payload)
-            consent = _parse_consent(parts.pop()) if len(parts) > _REVOKE_PARTS_COUNT else None
+            consent = parse_consent(parts.pop()) if len(parts) > _REVOKE_PARTS_COUNT else None
             target, cut, rotation = codec.as_array(parts, _REVOKE_PARTS_COUNT)
             target_kind, target_id = codec.as_array(target, 2)
             return Revoke(
@@ -234,8 +238,10 @@ def _parse_payload(kind: str, payload: object) -> Payload:
         case "replace":
             return _parse_replace(codec.as_array(payload, 6))
         case "rotate":
-            (rotation,) = codec.as_array(payload, 1)
-            return Rotate(rotation=_parse_rotation(rotation))
+            return _parse_rotate(codec.as_array(payload))
+        case "complain":
+            (epoch,) = codec.as_array(payload, 1)
+            return Complain(epoch=EpochId(codec.as_bytes(epoch, 16)))
         case "set_role":
             device, role, cut = codec.as_array(payload, 3)
             return SetRole(
@@ -276,6 +282,19 @@ def _parse_replace(fields: list[object]) -> Replace:
         cut=_parse_cut(cut),
         rotation=_parse_rotation(rotation),
     )
+
+
+def _parse_rotate(fields: list[object]) -> Rotate:
+    older: list[OlderLink] = []
+    if len(fields) > 1:
+        links = codec.as_list(fields.pop(), count_max=limits.OLDER_LINKS_COUNT_MAX)
+        for index, back_link in (codec.as_array(link, 2) for link in links):
+            k = codec.as_integer(index, maximum=limits.CHAIN_LENGTH_MAX - 1)
+            older.append(OlderLink(k=k, back_link=codec.as_bytes(back_link, BACK_LINK_SIZE)))
+        if not older or [link.k for link in older] != sorted({link.k for link in older}):
+            raise Malformed("links to older epochs stand in ascending order, each once")
+    (rotation,) = codec.as_array(fields, 1)
+    return Rotate(rotation=_parse_rotation(rotation), older=tuple(older))
 
 
 def _parse_merge(fields: list[object]) -> Merge:
@@ -343,20 +362,6 @@ def _parse_cut(value: object) -> Cut:
         cut[feed_id] = (codec.as_integer(seq), EntryId(codec.as_bytes(entry_id, 32)))
     codec.require_ascending(feeds, "the feeds of a cut")
     return cut
-
-
-def _encode_consent(consent: Consent) -> list[object]:
-    return [consent.device, consent.signature, consent.earlier, consent.later]
-
-
-def _parse_consent(value: object) -> Consent:
-    device, signature, earlier, later = codec.as_array(value, 4)
-    return Consent(
-        device=DeviceId(codec.as_bytes(device, 16)),
-        signature=codec.as_bytes(signature, signing.SIGNATURE_SIZE),
-        earlier=codec.as_bytes(earlier, size_max=CHECKPOINT_SIZE_MAX),
-        later=codec.as_bytes(later, size_max=CHECKPOINT_SIZE_MAX),
-    )
 
 
 def _encode_rotation(rotation: Rotation) -> list[object]:

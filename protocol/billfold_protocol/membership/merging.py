@@ -21,7 +21,7 @@ from billfold_protocol.membership.members import CutRecord, Member
 from billfold_protocol.membership.records import Kind, Merge, Role
 from billfold_protocol.membership.state import (
     MembershipState,
-    epoch_after,
+    begin_epoch,
     require_an_owner_left,
 )
 
@@ -87,7 +87,7 @@ def merge_states(
         cuts=(*main.cuts, *(cut for cut in other.cuts if cut not in main.cuts), *new_cuts),
         home=merge.home,
     )
-    return replace(merged, epoch=epoch_after(merged, merge.rotation))
+    return begin_epoch(merged, merge.rotation)
 
 
 def members_after(branches: Branches, voided: Sequence[DeviceId] = ()) -> dict[DeviceId, Member]:

@@ -14,6 +14,7 @@ from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.ids import (
     DeviceId,
     EntryId,
+    EpochId,
     FeedId,
     HolderId,
     MembershipHash,
@@ -199,10 +200,30 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OlderLink:
+    """The key of an older epoch under the new one: a way past a back-link that leads nowhere."""
+
+    k: int
+    """Index of a membership entry of the older epoch, the last one by custom."""
+
+    back_link: bytes
+    """72 bytes, made as if that entry were the one before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rotate:
     """A new epoch for the same members."""
 
     rotation: Rotation
+    older: tuple[OlderLink, ...] = ()
+    """In ascending order of index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complain:
+    """A member says that what the current epoch gave it does not open."""
+
+    epoch: EpochId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +260,7 @@ class Merge:
     """Devices added since the fork that are not to stay, ascending."""
 
 
-Payload = Create | Home | Link | Revoke | Replace | Rotate | SetRole | Merge | Close
+Payload = Create | Home | Link | Revoke | Replace | Rotate | Complain | SetRole | Merge | Close
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

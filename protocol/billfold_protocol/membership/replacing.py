@@ -16,7 +16,7 @@ from billfold_protocol.ids import DeviceId, WalletId
 from billfold_protocol.membership.entries import replacement_parts
 from billfold_protocol.membership.members import CutRecord, Member
 from billfold_protocol.membership.records import DeviceKeys, Kind, Replace, Role
-from billfold_protocol.membership.state import MembershipState, epoch_after
+from billfold_protocol.membership.state import MembershipState, begin_epoch
 
 _CODE_SIZE = 10
 """Bytes of the hash in a code: nobody finds other keys with the same one."""
@@ -85,4 +85,4 @@ def replaced_state(
         sponsors={**state.sponsors, device: author.device},
         cuts=(*state.cuts, cut),
     )
-    return replace(changed, epoch=epoch_after(changed, payload.rotation))
+    return begin_epoch(changed, payload.rotation)

@@ -5,6 +5,7 @@ The rules, by the author's place in the state before the entry:
 
     create     nobody before it             home, close, invite, set_role   an owner
     link       a device, for its holder     rotate                          a member who may write
+    complain   any member, of the current epoch, once
     revoke     an owner for anyone; a device for devices of its own holder
     merge      see `merging`                replace                         see `replacing`
 
@@ -38,6 +39,7 @@ from billfold_protocol.membership.entries import acceptance_parts, consent_parts
 from billfold_protocol.membership.members import CutRecord, Epoch, Member
 from billfold_protocol.membership.records import (
     Close,
+    Complain,
     Consent,
     Create,
     Home,
@@ -75,6 +77,8 @@ class MembershipState:
     epoch: Epoch
     home: Home | None
     is_closed: bool
+    complaints: frozenset[DeviceId] = frozenset()
+    """The members who say that they cannot open the current epoch's key."""
 
     @property
     def head(self) -> ChainHead:
@@ -173,7 +177,13 @@ class MembershipState:
             case Rotate() as rotate:
                 if not author.role.can_write:
                     raise NotAuthorised("a viewer may not begin an epoch")
-                return replace(moved, epoch=epoch_after(moved, rotate.rotation))
+                if any(link.k >= moved.k for link in rotate.older):
+                    raise NotAuthorised("an epoch seals the keys of epochs before it")
+                return begin_epoch(moved, rotate.rotation)
+            case Complain(epoch=epoch):
+                if epoch != self.epoch.id or author.device in self.complaints:
+                    raise NotAuthorised("a device complains once, of the current epoch")
+                return replace(moved, complaints=self.complaints | {author.device})
             case SetRole() as change:
                 return _with_role(self, moved, author, change)
             case Close():
@@ -302,18 +312,19 @@ def _revoked(
             for device in sorted(gone)
         ),
     )
-    return replace(moved, epoch=epoch_after(moved, revoke.rotation))
+    return begin_epoch(moved, revoke.rotation)
 
 
-def epoch_after(moved: MembershipState, rotation: Rotation) -> Epoch:
-    """Return the epoch that a rotation begins.
+def begin_epoch(moved: MembershipState, rotation: Rotation) -> MembershipState:
+    """Return the state with the epoch that a rotation begins, of which nobody complains yet.
 
     Raises:
         NotAuthorised: it is not wrapped once for each member.
     """
     if len(rotation.wrap_hashes) != len(moved.members):
         raise NotAuthorised("an epoch is wrapped once for each member and for nobody else")
-    return Epoch(id=EpochId(moved.hash[:16]), commitment=rotation.commitment, k=moved.k)
+    epoch = Epoch(id=EpochId(moved.hash[:16]), commitment=rotation.commitment, k=moved.k)
+    return replace(moved, epoch=epoch, complaints=frozenset())
 
 
 def _with_role(

@@ -14,7 +14,7 @@ from billfold_protocol import codec
 from billfold_protocol.crypto import signing
 from billfold_protocol.crypto.domains import Domain
 from billfold_protocol.errors import AuthFailed, Malformed, NotAuthorised
-from billfold_protocol.ids import ChainHead, ServerKey, SigningPublicKey, WalletId
+from billfold_protocol.ids import ChainHead, DeviceId, ServerKey, SigningPublicKey, WalletId
 from billfold_protocol.membership.records import Consent
 
 TENURE_S = 7 * 24 * 3600
@@ -106,3 +106,23 @@ def _is_signed(key: ServerKey, signature: bytes, body: bytes) -> bool:
     except AuthFailed:
         return False
     return True
+
+
+def encode_consent(consent: Consent) -> list[object]:
+    """Return a consent as it stands in an entry."""
+    return [consent.device, consent.signature, consent.earlier, consent.later]
+
+
+def parse_consent(value: object) -> Consent:
+    """Read what `encode_consent` made.
+
+    Raises:
+        Malformed: it is something else.
+    """
+    device, signature, earlier, later = codec.as_array(value, 4)
+    return Consent(
+        device=DeviceId(codec.as_bytes(device, 16)),
+        signature=codec.as_bytes(signature, signing.SIGNATURE_SIZE),
+        earlier=codec.as_bytes(earlier, size_max=CHECKPOINT_SIZE_MAX),
+        later=codec.as_bytes(later, size_max=CHECKPOINT_SIZE_MAX),
+    )

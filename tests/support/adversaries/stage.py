@@ -63,6 +63,9 @@ class HonestDevice(SimulatedDevice):
         self.shown: list[BillfoldError] = []
         self.events: list[Event] = []
         self.stage = stage
+        self.is_deaf = False
+        """Whether it takes nothing that the server says: somebody else speaks for it."""
+
         super().__init__(
             name, founded, clock=stage.clock, weather=stage.weather, server=stage.server
         )
@@ -97,6 +100,11 @@ class HonestDevice(SimulatedDevice):
         self.go_offline()
         self._server = server
         self.go_online()
+
+    def heard(self, link: ServerLink, frame: bytes) -> None:
+        """Take one frame, unless somebody else does."""
+        if not self.is_deaf:
+            super().heard(link, frame)
 
     def picture(self) -> Picture:
         """Return what an attack must not change."""
