@@ -205,7 +205,7 @@ class Conversation:
                 case PushDue(entries=entries):
                     self._pushing.push(entries)
                 case SubscribeDue():
-                    self._entrance.subscribe()
+                    self._entrance.begin(send)
                 case OfferSnapshot() | Judge() | WantSnapshot():
                     self._snapshots.send(send)
                 case _:

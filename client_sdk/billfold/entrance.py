@@ -26,6 +26,7 @@ class Entrance:
         self._line = line
         self._wish = wish
         self._has_registered = False
+        self._nonce: bytes | None = None
 
     def open(self, opened: Opened) -> None:
         """Pin the server's key at first use; from then on the chain says which it is.
@@ -47,7 +48,13 @@ class Entrance:
         if line.is_home:
             arrive(replica)
         # Not before that is durable: another `home`, after a crash, would be a fork of the chain.
-        replica.journal.sends.append(SubscribeDue())
+        self._nonce = self._line.session.challenge.nonce
+        replica.journal.sends.append(SubscribeDue(self._nonce))
+
+    def begin(self, due: SubscribeDue) -> None:
+        """Ask for the wallet, if that was noted on this connection and not on one before."""
+        if due.nonce == self._nonce:
+            self.subscribe()
 
     def subscribe(self) -> None:
         """Ask for the wallet."""

@@ -192,7 +192,8 @@ class Footing:
         feeds = sorted(core.own_feeds, key=lambda feed: (feed == core.feed, feed))
         self._withdraw([dep for feed in feeds for dep in outbox.unacked_of(feed, 0)])
         outbox.begin_as(successor)
-        core.is_rebuild_due = True
+        # What waits was made for another feed; a reader makes it anew once it may write again.
+        self._is_elsewhere = core.is_rebuild_due = True
 
     def refused_as_fork(self, ids: Sequence[EntryId]) -> None:
         """Take note that a server holds other entries at the places of own ones of a feed before.

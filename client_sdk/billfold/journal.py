@@ -26,6 +26,9 @@ class PushDue:
 class SubscribeDue:
     """The wallet may be subscribed to, once what was noted before is durable here."""
 
+    nonce: bytes
+    """Of the server's challenge: it is meant for no other connection."""
+
 
 Send = ClientMessage | PushDue | SubscribeDue
 

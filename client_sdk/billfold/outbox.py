@@ -208,9 +208,10 @@ class Outbox:
         core = self._core
         core.secrets, core.successor = successor, None
         core.own_feeds.clear()
-        self._is_restored = self._is_copied = self._is_vouch_due = False
+        # A restored copy may have had these keys before, and a feed of theirs.
+        self._is_copied = self._is_vouch_due = False
         core.write(PutMeta(DEVICE_KEY, successor.encode()))
-        core.write(*map(DeleteMeta, (SUCCESSOR_KEY, RESTORED_KEY, COPIED_KEY)))
+        core.write(DeleteMeta(SUCCESSOR_KEY), DeleteMeta(COPIED_KEY))
         self._begin(None)
 
     def _begin(self, previous: Dep | None) -> None:

@@ -127,6 +127,7 @@ class World:
             (3, self.link_a_device),
             (3, lambda: self._revoke(device)),
             (2, self._revoke_from_two_sides),
+            (3, lambda: self._replace(device)),
             (6, lambda: self._race_a_removal(device)),
             (3, lambda: device.propose(lambda author: author.rotate())),
             (4, lambda: self._set_role(device)),
@@ -188,6 +189,15 @@ class World:
         kind = self.random.choice((TargetKind.DEVICE, TargetKind.DEVICE_AND_LINKED))
         target = Target(kind, self.random.choice(others).device_id)
         self._propose_checked(author, lambda author: author.revoke(target), target)
+
+    def _replace(self, device: SimulatedDevice) -> None:
+        """Give a device new keys, which another one confirms while both are anywhere."""
+        others = [other for other in self._remaining() if other is not device and other.is_up]
+        if not device.is_up or device.replica.is_removed or not others:
+            return
+        wanted = device.ask_for_keys()
+        self.clock.run_for(self.random.choice((0.0, 0.1, 5.0)))
+        self.random.choice(others).propose(lambda author: author.replace(wanted))
 
     def _revoke_from_two_sides(self) -> None:
         """Let two devices revoke at once: one another, or the same third."""

@@ -34,6 +34,7 @@ from billfold_protocol.errors import (
 from tests.support.device_tokens import MemoryToken
 from tests.support.seeded_bytes import SeededBytes
 from tests.support.simulation_clock import Clock, Weather
+from tests.support.simulation_replacing import KeyHolder
 from tests.support.simulation_returned import LIES, Backup, Returned, records_made
 from tests.support.simulation_server import ADDRESS, Link, SimulatedServer
 
@@ -45,7 +46,7 @@ def set_grace(replica: Replica, grace_s: int) -> None:
     judging.grace_s, judging.alone_s = grace_s, 2 * grace_s
 
 
-class SimulatedDevice:
+class SimulatedDevice(KeyHolder):
     """One device of the wallet."""
 
     def __init__(
@@ -59,10 +60,8 @@ class SimulatedDevice:
         skew_s: float = 0.0,
     ) -> None:
         self.name = name
-        self.device_id = founded.secrets.device_id
-        self.secrets = founded.secrets
         self.returned: list[Returned] = []
-        self.revived_records: set[str] = set()
+        self.revived_records, self.made_anew = set(), set()
         """Records of edits that only the backup held from which this device was restored, or that
         were made before it had caught up."""
 
@@ -116,7 +115,9 @@ class SimulatedDevice:
         except (AccessError, InputError):
             return
         if change is not None:
-            k, is_provisional = self.replica.state.k, self.is_lied_to or self.replica.is_provisional
+            replica = self.replica
+            has_asked = self.is_lied_to or replica.core.successor is not None
+            k, is_provisional = replica.state.k, has_asked or replica.is_provisional
             self._made.append(Returned(change.hash, k, records_made(edits), is_provisional))
         self._wake()
 
@@ -356,7 +357,7 @@ class SimulatedDevice:
 
     def _note_returned(self, made: Sequence[Returned]) -> None:
         for returned in made:
-            if returned.is_provisional:
+            if returned.is_provisional or returned.hash in self.made_anew:
                 self.revived_records |= returned.records
             else:
                 self.returned.append(returned)
