@@ -43,7 +43,7 @@ from billfold_protocol.errors import InputError, NotAuthorised, NotFound
 from billfold_protocol.ids import FeedId
 from billfold_protocol.membership import Kind
 
-EXPORT: Final = "an export"
+EXPORT: Final = "another log"
 """Where an entry is from that was in a log and does not say in which."""
 
 _PLACE: Final = frozenset({"origin", "device", "number", "previous"})
@@ -219,15 +219,29 @@ def _entries_among(document: Document, edits: Sequence[Edit]) -> set[str]:
     return entries
 
 
-def _check_field(document: Document, edit: FieldEdit) -> None:
-    field, value = edit.field, edit.value
-    if field in _MARKS or field.startswith(TAGS):
+def check_entry_field(field: str, value: Scalar) -> None:
+    """Check that an entry may have a field: one of the table that names, or a mark.
+
+    Raises:
+        InputError: it may not, or the value may be more than a name.
+    """
+    if is_mark(field):
         return
     known = RECORD_TYPES[ACTIVITY].fields
     if not any(one.covers(field) for one in known.values()):
         raise InputError(f"an activity has no field {field!r}: it names, and holds no values")
     check_activity(check_fields(ACTIVITY, {field: value}))
-    if document.has_record(edit.record) and document.field(edit.record, field) is None:
+
+
+def is_mark(field: str) -> bool:
+    """Tell whether a field says nothing about the person, and may be set later."""
+    return field in _MARKS or field.startswith(TAGS)
+
+
+def _check_field(document: Document, edit: FieldEdit) -> None:
+    check_entry_field(edit.field, edit.value)
+    is_new = document.field(edit.record, edit.field) is None
+    if is_new and not is_mark(edit.field) and document.has_record(edit.record):
         raise InputError("an entry of the activity log stays as it was written")
 
 

@@ -14,16 +14,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from billfold.activities import EXPORT as ELSEWHERE
+from billfold.activities import check_entry_field, is_mark
 from billfold.document import NOTES, TYPE, Edit, EditText, FieldEdit, RecordView, Scalar, stays
 from billfold.document.identifiers import check_field_name, check_record_id
+from billfold.document.merge_kinds import check_successor
 from billfold.document.plan import check_text
 from billfold.document.values import check_scalar, encode_scalar, is_same
 from billfold.exporting import INTERNAL_FIELDS, INTERNAL_TYPES
 from billfold.importers import ImportedRecord, Refused
 from billfold.importers.field_names import join_path
 from billfold.model import CREDENTIAL, tag_field, wallet_merge_kinds
+from billfold.model.activity_log import ACTIVITY
 from billfold.wallet import Wallet
-from billfold_protocol.errors import BillfoldError, NotFound
+from billfold_protocol.errors import BillfoldError, InputError, NotFound
 
 RAW: Final = "raw"
 ODD_TAGS: Final = "source/tags"
@@ -39,6 +43,8 @@ _FIXED: Final = "It never changes once it is set, so the wallet's value stays."
 _FEWER: Final = "The wallet has this credential with all that the file shows of it, and more."
 _TOO_MUCH: Final = "Too much differs to do at once; import the file again to go on from here."
 _IN_TRASH: Final = "The record is in the trash and stays there; `restore` brings it back."
+_NO_NOTES: Final = "The activity log holds no notes, because they might hold values."
+ORIGIN: Final = "origin"
 _INTERNAL: Final = "Records of this type are Billfold's own."
 
 
@@ -125,6 +131,8 @@ def plan_record(past: Past, record: ImportedRecord) -> Plan:
         return plan
     if view is None:
         plan.edits.append(FieldEdit(target, TYPE, record.type))
+        if record.type == ACTIVITY and ORIGIN not in record.fields:
+            plan.edits.append(FieldEdit(target, ORIGIN, ELSEWHERE))
     for name, value in _acceptable(record, plan):
         if view is None or _is_wanted(past, view, name, value, plan):
             plan.edits.append(FieldEdit(target, name, value))
@@ -159,6 +167,9 @@ def _acceptable(record: ImportedRecord, plan: Plan) -> Iterator[tuple[str, Scala
             if name in INTERNAL_FIELDS:
                 continue
             check_field_name(name)
+            if record.type == ACTIVITY:
+                check_entry_field(name, value)
+            check_successor(wallet_merge_kinds(record.type, name), name, (), value)
             yield name, check_scalar(value)
         except BillfoldError as error:
             plan.refused.append(Refused(where=f"{plan.label}: {name}", why=str(error)))
@@ -180,6 +191,9 @@ def _is_wanted(past: Past, view: RecordView, name: str, value: Scalar, plan: Pla
     if state is not None and any(is_same(one.value, value) for one in state.values):
         return False
     if state is None and _is_known_conflict(past.wallet, view, name, value):
+        return False
+    if view.type == ACTIVITY and state is None and not is_mark(name):
+        plan.keep(name, _FIXED)
         return False
     kind = wallet_merge_kinds(view.type, name)
     if state is not None and stays(kind):
@@ -223,6 +237,8 @@ def _plan_notes(past: Past, view: RecordView | None, record: ImportedRecord, pla
         return
     try:
         check_text(text)
+        if record.type == ACTIVITY:
+            raise InputError(_NO_NOTES)
     except BillfoldError as error:
         plan.refused.append(Refused(where=f"{plan.label}: {NOTES}", why=str(error)))
         return

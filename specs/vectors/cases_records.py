@@ -121,9 +121,9 @@ def _fields() -> Iterable[Vector]:
     ):
         yield _record(name, record_type, fields, comment, "ok")
     for name, field, value, comment in (
-        ("space", "claims_presented/Ada Lovelace", "urn:pid", "a name with capitals and a space"),
+        ("space", "claims_presented/Ada Lovelace", "urn:pid", "a name with a space"),
         ("value", "claims_presented/given_name", "Ada Lovelace", "no credential's type"),
-        ("long", "purpose", "x" * 513, "too long for a name"),
+        ("long", "purpose", "x" * 2_049, "too long for a name"),
     ):
         yield {
             "id": f"entry-{name}",

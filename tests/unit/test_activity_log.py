@@ -98,7 +98,7 @@ async def test_an_entry_outside_of_every_chain_is_found(wallet: Wallet) -> None:
         ("given_name", "Ada"),
         ("custom/0/value", "Ada"),
         ("source/claims", "Ada"),
-        ("purpose", "x" * 513),
+        ("purpose", "x" * 2_049),
     ],
 )
 async def test_an_entry_holds_names_and_no_values(wallet: Wallet, field: str, value: str) -> None:
@@ -141,7 +141,7 @@ async def test_an_exported_log_comes_back_as_it_was(wallet: Wallet, tmp_path: Pa
     async with await Wallet.create(tmp_path / "other", unlock=KEY) as other:
         assert len((await import_report(other, read_import(exported))).added) == 2
         assert {entry.device for entry in other.activities} == {wallet.this_device}
-        assert {entry.origin for entry in other.activities} == {"an export"}
+        assert {entry.origin for entry in other.activities} == {"another log"}
         assert other.activities.verify().is_whole
     assert wallet.activities.verify().is_whole
 
@@ -164,3 +164,27 @@ def test_a_claim_is_named_by_its_path() -> None:
     assert claim_name(["nationalities", None]) == "nationalities.*"
     assert claim_name(["degrees", 0, "type-a"]) == "degrees.0.type--a"
     assert claim_name(["org.iso.18013.5.1", "age"]) == "org:2e:iso:2e:18013:2e:5:2e:1.age"
+
+
+LOG = b"""[
+  {"transactionIdentifier": "1", "time": "2025-08-15T10:00:00", "transactionType": "Presentation",
+   "transactionResult": "Completed", "interactingPartyName": "Bank", "nickname": "Ada",
+   "listOfClaimsPresented": [
+     {"credentialIdentifier": "urn:eudi:pid:1", "claims": ["given_name", "Ada Lovelace"]}]},
+  {"transactionIdentifier": "2", "time": "2025-08-15T11:00:00", "transactionType": "Presentation",
+   "transactionResult": "Completed", "listOfClaimsPresented": []}
+]"""
+
+
+async def test_a_log_of_another_wallet_comes_in_without_values(wallet: Wallet) -> None:
+    await filled(wallet, 1)
+    result = await import_report(wallet, read_import(LOG))
+    assert len(result.added) == 2
+    assert wallet.activities.verify().is_whole
+    held = {entry.identifier: entry for entry in wallet.activities if entry.origin is not None}
+    assert held["1"].claims_presented == {"given_name": "urn:eudi:pid:1"}
+    assert held["1"].party_name == "Bank"
+    assert b"Ada" not in export_wallet(wallet)
+    again = await import_report(wallet, read_import(LOG))
+    assert not again.added
+    assert not again.updated

@@ -276,3 +276,15 @@ def test_the_bound_on_an_import_is_the_same_everywhere() -> None:
     assert app_transfer.IMPORT_SIZE_MAX == interface.IMPORT_SIZE_MAX
     with pytest.raises(LimitExceeded):
         read_import(bytes(interface.IMPORT_SIZE_MAX + 1))
+
+
+async def test_a_state_that_no_field_has_is_left_out_and_the_rest_comes_in(wallet: Wallet) -> None:
+    fields = {"message_id": "1", "state": "eaten", "body": "{}"}
+    message = ImportedRecord(type="message", natural_key=("1",), fields=fields)
+    card = ImportedRecord(type="pass", natural_key=("2",), fields={"balance": "5", "style": "x"})
+    result = await import_report(wallet, report(message, card))
+    assert len(result.added) == 2
+    assert [one.why for one in result.refused] == [
+        "The field 'state' is one of received, read, answered.",
+        "The field 'balance' is what its issuer says, with its time.",
+    ]

@@ -26,11 +26,11 @@ HEAD: Final = "activity_head"
 DELETED: Final = "activity_deleted/"
 """In the record of a device: which entries it has deleted, `<device>/<number>` → hash."""
 
-TEXT_LENGTH_MAX: Final = 512
+TEXT_LENGTH_MAX: Final = 2_048
 CLAIMS_MAX: Final = 512
 
 _CLAIMS: Final = ("claims_requested/", "claims_presented/")
-_CLAIM_NAME: Final = re.compile(r"[a-z0-9_.:/*-]{1,104}")
+_CLAIM_NAME: Final = re.compile(r"[A-Za-z0-9_.:/*-]{1,104}")
 _CREDENTIAL_TYPE: Final = re.compile(r"[\x21-\x7e]{1,256}")
 _HEAD: Final = re.compile(r"([1-9][0-9]{0,8}) ([0-9a-f]{64})")
 _ESCAPED: Final = re.compile(r"[^a-z0-9_]")
