@@ -17,6 +17,7 @@ from billfold.accusing_branches import branches_finding
 from billfold.authoring import Authored
 from billfold.events import Warned
 from billfold.findings import error_of_finding, note
+from billfold.homes import Standing
 from billfold.line import Line
 from billfold.membership_news import changes_between
 from billfold.other_history import is_agreed, keep_other_history, other_history_of
@@ -89,6 +90,8 @@ class Branching:
             replica.receive_members(k, entries)
             return
         self.is_apart = True
+        if self._line.standing is Standing.FORMER:
+            raise ChainFork("a former server has another history; it is merged where we live now")
         if not self._raws:
             self._raws = list(replica.core.chain.raws[:k])
         if k != len(self._raws):
@@ -98,6 +101,12 @@ class Branching:
             raise RemoteProtocolError("the server sends too many membership entries")
         if len(self._raws) > self._last_k:
             self._decide(MembershipChain.load(self._raws))
+
+    @property
+    def is_named_home(self) -> bool:
+        """Whether the server's branch, which is to be merged, names the server as the home."""
+        home = None if self._theirs is None else self._theirs.state.home
+        return home is not None and home.server.key == self._line.home.key
 
     def wraps(self, wraps: Sequence[tuple[int, DeviceId, bytes]]) -> None:
         """Keep the keys of the other branch."""

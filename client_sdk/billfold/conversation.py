@@ -345,7 +345,7 @@ class Conversation:
         self._line.replica.put_meta(CURSOR_KEY, encode_cursor(self.session.cursor(n)))
 
     def _caught_up(self, n: int) -> None:
-        if self._is_stranger:
+        if self._is_stranger and not self._branching.is_named_home:
             raise ServerIdentity(
                 f"the wallet's members have not named {self._line.address} as its server"
             )

@@ -134,7 +134,8 @@ class Moving:
             return server.address
         await self._synchronizer.go_to(server)
         await self._synchronizer.committed()
-        return server.address
+        # A server that it names may have sent us on.
+        return self._require_home().server.address
 
     def code(self) -> str:
         """Return the text that tells another device where the wallet lives.

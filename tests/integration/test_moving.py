@@ -135,6 +135,20 @@ async def test_a_device_that_slept_through_two_moves_follows(
         await town.operators["second"].start()
 
 
+async def test_the_code_of_a_former_home_leads_on_to_the_present_one(town: Town) -> None:
+    old, new = await town.build("old"), await town.build("new")
+    home = await town.settle(old)
+    laptop = await home.found("laptop")
+    stale = laptop.home_code()
+    phone = await home.link("phone", laptop)
+    await home.settle()
+    await phone.disconnect()
+    await moved(laptop, new)
+    assert await laptop.follow(stale) == new
+    assert await phone.follow(laptop.home_code()) == new
+    await settled(home, new)
+
+
 async def test_a_wallet_moves_back(town: Town) -> None:
     old, new = await town.build("old"), await town.build("new")
     home = await town.settle(old)
@@ -209,3 +223,55 @@ async def test_a_new_device_and_recovery_words_find_the_new_home(town: Town) -> 
         home.wallets[folder.name] = recovered
         await settled(home, new)
         assert titles_in(recovered) == {"brought along"}
+
+
+async def test_what_was_decided_at_a_server_that_was_not_gone_is_merged_at_the_new_one(
+    town: Town,
+) -> None:
+    old, new = await town.build("old"), await town.build("new")
+    home = await town.settle(old)
+    laptop = await home.found("laptop")
+    phone = await home.link("phone", laptop)
+    await home.settle()
+    await laptop.disconnect()
+    await town.operators["old"].stop()
+    await moved(laptop, new, MoveOptions(is_old_server_gone=True))
+    await titled(laptop, "at the new one")
+    await settled(home, new, "laptop")
+    await laptop.disconnect()
+    await town.operators["old"].start()
+    await phone.rotate()
+    await titled(phone, "at the old one")
+    await home.synced(phone)
+
+    assert await phone.follow(laptop.home_code()) == new
+    await settled(home, new)
+
+    assert titles_in(laptop) == {"at the new one", "at the old one"}
+    assert laptop.membership_length == phone.membership_length
+
+
+async def test_a_wallet_that_stands_on_a_snapshot_moves_whole(town: Town) -> None:
+    old, new = await town.build("old"), await town.build("new")
+    home = await town.settle(old)
+    laptop = await home.found("laptop")
+    for number in range(5):
+        await titled(laptop, f"before {number}")
+    await home.synced(laptop)
+    phone = await home.link("phone", laptop)
+    await settled(home, old)
+    assert await phone.compact() or await laptop.compact()
+    tablet = await home.link("tablet", phone)
+    await settled(home, old)
+    await laptop.disconnect()
+    await phone.disconnect()
+
+    await moved(tablet, new)
+    await titled(tablet, "after")
+    await settled(home, new)
+    assert len(titles_in(laptop)) == 6
+    watch = await link(home.folder / "watch", tablet, new, "watch")
+    home.wallets["watch"] = watch
+    await settled(home, new)
+    assert titles_in(watch) == titles_in(laptop)
+    assert found_by(home) == {}
