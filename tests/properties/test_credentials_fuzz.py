@@ -51,13 +51,13 @@ def read(raw: str | bytes) -> HeldCredential | None:
 WALLET = {name: read_credential(raw) for name, raw in zip(NAMES, ISSUED, strict=True)}
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(st.text(max_size=60) | st.binary(max_size=60))
 def test_anything_is_read_or_refused(raw: str | bytes) -> None:
     read(raw)
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(json_values, json_values, st.lists(json_values, max_size=3))
 def test_a_token_of_anything_is_read_or_refused(
     header: Any, payload: Any, disclosures: list[Any]
@@ -68,14 +68,14 @@ def test_a_token_of_anything_is_read_or_refused(
         read(token)
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(st.sampled_from(ISSUED), st.data())
 def test_a_bent_example_is_read_or_refused(raw: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(raw) - 1))
     read(raw[:at] + data.draw(st.text(max_size=3)) + raw[at + data.draw(st.integers(0, 3)) :])
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(st.data())
 def test_a_bent_mobile_document_is_read_or_refused(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(MDOC) - 1))
@@ -85,7 +85,7 @@ def test_a_bent_mobile_document_is_read_or_refused(data: st.DataObject) -> None:
     read(cbor2.dumps({"issuerAuth": [b"", {33: value}, cbor2.dumps(value), b""]}))
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(json_values, st.sampled_from([1, 2, 4, 8, 3]), st.binary(max_size=40))
 def test_a_status_list_of_anything_is_read_or_refused(value: Any, bits: int, packed: bytes) -> None:
     lists: tuple[Any, ...] = (value, {"bits": bits, "lst": encode_base64url(packed)})
@@ -96,7 +96,7 @@ def test_a_status_list_of_anything_is_read_or_refused(value: Any, bits: int, pac
             continue
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(st.sampled_from(QUERIES), json_values, st.data())
 def test_a_bent_query_is_answered_or_refused(text: str, value: Any, data: st.DataObject) -> None:
     """Some member anywhere in the query is another value, or is gone."""
@@ -118,7 +118,7 @@ def test_a_bent_query_is_answered_or_refused(text: str, value: Any, data: st.Dat
         return
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(st.sampled_from(ISSUED), st.data())
 def test_what_is_shown_is_what_was_chosen_and_what_is_always_shown(
     raw: str, data: st.DataObject

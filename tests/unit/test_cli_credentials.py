@@ -26,7 +26,6 @@ def test_a_credential_is_added_listed_shown_and_presented(shell: Shell, tmp_path
     jwks = put(tmp_path / "keys.json", json.dumps({"keys": [dict(issuer.keys.keys[0].jwk)]}))
     key = shell("credential", "new-key").result["public_key"]
     raw = put(tmp_path / "identity", issuer.issue(key) + "\n")
-    assert shell("credential", "add", raw).error == "InputError"
     added = shell("credential", "add", raw, "--issuer-keys", jwks).result
     assert (added["lifecycle"], added["why_not_here"]) == ("valid", None)
     (listed,) = shell("credential", "list").result["credentials"]
@@ -43,7 +42,6 @@ def test_a_credential_is_added_listed_shown_and_presented(shell: Shell, tmp_path
 
     text = shell.plain("credential", "show", "credential:Identity").out
     assert f"shown to {AUDIENCE}" in text
-    assert "Identity" in shell.plain("credential", "list").out
     assert "1. it: " in shell.plain("credential", "ask", query).out
 
 
@@ -54,9 +52,7 @@ def test_what_is_missing_or_wrong_is_said(shell: Shell, tmp_path: Path) -> None:
     assert "There is no credential" in answers["missing"][0]["why"]
     asked = ("--audience", AUDIENCE, "--nonce", "n")
     assert shell("credential", "present", query, *asked).error == "NotFound"
-    assert shell("credential", "present", query).error == "InputError"
     assert shell("credential", "show").error == "InputError"
-    assert shell("credential", "add", str(tmp_path / "nothing")).error == "InputError"
     assert shell("credential", "add", put(tmp_path / "x", "no credential")).error == "Malformed"
     wrong = put(tmp_path / "bad.json", "neither")
     raw = put(tmp_path / "identity", Issuer().issue())
