@@ -303,9 +303,10 @@ class Outbox:
         newest = max(own, key=lambda entry: entry.seq, default=None)
         return None if newest is None else Dep(newest.feed, newest.seq, newest.id)
 
-    def covered(self, seq: int) -> None:
-        """Take note that own entries up to `seq` are in a snapshot that this replica stands on."""
-        self.acked([id_ for id_, unacked in self._unacked.items() if unacked.entry.seq <= seq])
+    def covered(self, feed: FeedId, seq: int) -> None:
+        """Take note that own entries of a feed up to `seq` are in a snapshot that rests."""
+        entries = [unacked.entry for unacked in self._unacked.values()]
+        self.acked([entry.id for entry in entries if entry.feed == feed and entry.seq <= seq])
 
     def unacked_of(self, feed: FeedId, from_seq: int) -> list[Dep]:
         """Return the own entries of a feed from a place on that are not acknowledged, in order."""

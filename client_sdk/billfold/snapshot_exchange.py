@@ -27,7 +27,13 @@ from billfold_protocol.messages import (
     WantSnapshot,
     Wish,
 )
-from billfold_protocol.snapshot import Judgement, Verdict, parse_snapshot, verify_snapshot
+from billfold_protocol.snapshot import (
+    Judgement,
+    Verdict,
+    may_judge,
+    parse_snapshot,
+    verify_snapshot,
+)
 
 
 class SnapshotExchange:
@@ -263,7 +269,7 @@ class SnapshotExchange:
             self._line.warn(error)
             return
         known = self._keeper.known.get(verdict.snapshot)
-        if known is None or verdict.device not in replica.state.members:
+        if known is None or not may_judge(verdict.device, replica.state):
             return
         if message.judgement is Judgement.ENDORSED:
             known.endorsements[verdict.device] = message.verdict

@@ -174,7 +174,7 @@ def verify_snapshot(
         raise DeviceRevoked("the snapshot was made by a device that was revoked before")
     if member is None:
         raise UnsignedMember("the snapshot was made by a device that is not a member")
-    if not member.role.can_write:
+    if not member.may_write:
         raise NotAuthorised("the snapshot was made by a member who may not write")
     if snapshot.epoch != state.epoch.id or snapshot.document != state.document:
         raise UnknownEpoch("the snapshot is sealed for another epoch than its membership entry")
@@ -244,6 +244,12 @@ class Verdict:
         return verdict
 
 
+def may_judge(device: DeviceId, state: MembershipState) -> bool:
+    """Whether a device's verdict means anything: of a present member that opens what it judges."""
+    member = state.members.get(device)
+    return member is not None and member.kind is not Kind.RECOVERY
+
+
 def judges_of(author: DeviceId, chain: MembershipChain, state: MembershipState) -> set[DeviceId]:
     """Return the members of a state whose endorsement of an author's snapshot is needed: one's.
 
@@ -253,7 +259,7 @@ def judges_of(author: DeviceId, chain: MembershipChain, state: MembershipState) 
     others = [
         member
         for member in state.members.values()
-        if member.device != author and member.kind is not Kind.RECOVERY
+        if member.device != author and may_judge(member.device, state)
     ]
     holder = chain.holder_of(author)
     strangers = [member for member in others if member.holder != holder]

@@ -33,6 +33,7 @@ from billfold_protocol.snapshot import (
     Judgement,
     Snapshot,
     Verdict,
+    may_judge,
     parse_snapshot,
     verify_snapshot,
 )
@@ -297,13 +298,13 @@ class SnapshotIntake:
         self._desk.commit(wallet, writes, lambda: self._desk.say(wallet, said, peer))
 
     def _verify(self, wallet: ActiveWallet, raw: bytes, judgement: Judgement) -> Verdict | None:
-        """Return a verdict of a present member; None if it is not one."""
+        """Return a verdict of a present member, other than recovery words; None if it is none."""
         try:
             verdict = Verdict.verify(raw, judgement, wallet.chain)
         except BillfoldError:
             self._delivery.counters.protocol_errors += 1
             return None
-        return verdict if verdict.device in wallet.state.members else None
+        return verdict if may_judge(verdict.device, wallet.state) else None
 
     def _want_more(self, peer: Peer, wallet: ActiveWallet, held: Held) -> None:
         if wallet.wallet_id in peer.subscriptions:

@@ -68,6 +68,7 @@ def build(wallet: Wallet) -> list[Vector]:
         *_wrong_fields(fields),
         *_wrong_bodies(wallet, good, fields, ciphertext),
         *_verdicts(wallet),
+        *_alone(wallet),
     ]
 
 
@@ -164,6 +165,7 @@ def _wrong_signers(wallet: Wallet, fields: Sequence[object]) -> Iterable[Vector]
     revoked = _as_of(wallet, fields, story.HELPER, 12)
     early = _as_of(wallet, fields, story.TABLET, _K)
     stranger = _as_of(wallet, fields, story.STRANGER, _K)
+    words = _as_of(wallet, fields, story.WORDS, _K)
     viewer = _as_of(wallet, fields, story.BEN_TABLET, _K)
     old_epoch = [*_as_of(wallet, fields, story.LAPTOP, 10)[:6], fields[6], *fields[7:]]
     other_head = [*fields[:5], secret("no head", 16), *fields[6:]]
@@ -175,6 +177,7 @@ def _wrong_signers(wallet: Wallet, fields: Sequence[object]) -> Iterable[Vector]
         ("not-yet", _sign(story.TABLET, early), "UnsignedMember", "a member only later", 18),
         ("stranger", _sign(story.STRANGER, stranger), "UnsignedMember", "never a member", 18),
         ("viewer", _sign(story.BEN_TABLET, viewer), "NotAuthorised", "may not write", 18),
+        ("words", _sign(story.WORDS, words), "NotAuthorised", "recovery words write nothing", 18),
         ("old-epoch", _sign(story.LAPTOP, old_epoch), "UnknownEpoch", "not the epoch of its k", 18),
         (
             "other-document",
@@ -279,6 +282,30 @@ def _wrong_bodies(
     yield _opening(wallet, "content-opening-stolen", raw, made, "WrongContext", comment)
     raw, made = sealed(fields, codec.encode([b"", [], [], []]))
     yield _opening(wallet, "content-unpadded", raw, made, "Malformed", "without padding")
+
+
+def _alone(wallet: Wallet) -> Iterable[Vector]:
+    raw, _ = _make(wallet, story.LAPTOP, _CONTENT, _K, is_empty=True)
+    fields = codec.as_array(codec.decode(raw[64:], size_max=len(raw)))
+    feeds = [[feed, *one] for feed, one in sorted(_cover().items())]
+    mine = [one for one in feeds if one[3] == story.LAPTOP.id]
+    for name, k, covered, is_alone, comment in (
+        ("first", 0, mine, True, "nobody else was there, and it covers its own feed"),
+        ("nothing", 0, [], True, "an empty cover"),
+        ("backdated", 0, feeds, False, "it covers feeds of devices that came later"),
+        ("judged", 2, mine, False, "another device of the same person could judge it"),
+        ("now", _K, mine, False, "people of two holders were there"),
+    ):
+        body = [*_as_of(wallet, fields, story.LAPTOP, k)[:7], covered, *fields[8:]]
+        yield {
+            "id": f"alone-{name}",
+            "comment": comment,
+            "chain": "story",
+            "length": 18,
+            "alone_statement": _sign(story.LAPTOP, body).hex(),
+            "is_alone": is_alone,
+            "expect": "ok",
+        }
 
 
 def _verdict(name: str, judgement: str, raw: bytes, expect: str, comment: str) -> Vector:

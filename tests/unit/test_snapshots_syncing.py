@@ -10,7 +10,7 @@ from billfold_protocol.errors import SnapshotMismatch
 from billfold_protocol.membership import Role
 from billfold_protocol.snapshot_sealing import SnapshotContent
 from billfold_server.store import SnapshotStanding
-from tests.support.simulation import hurry
+from tests.support.simulation import World, hurry
 from tests.support.snapshot_scene import UNITS_MIN, SnapshotScene
 
 
@@ -200,3 +200,13 @@ async def test_a_single_device_waits_longer_for_its_pruning() -> None:
     scene.assert_equal()
     assert phone.replica.core.base is not None
     assert scene.complaints == []
+
+
+async def test_an_entry_of_an_earlier_feed_that_was_pruned_is_not_pushed_for_ever() -> None:
+    """Seed 20038: the restored copy waited for an ack of what the snapshot holds."""
+    World(20_038, grace_s=60, units_min=4).run()
+
+
+async def test_an_edit_that_waits_for_an_own_entry_does_not_get_into_the_stored_document() -> None:
+    """Seed 20151: it was expressed again, and stood in the document twice."""
+    World(20_151, grace_s=60, units_min=4).run()

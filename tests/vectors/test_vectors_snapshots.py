@@ -1,6 +1,13 @@
 from billfold_protocol import codec
 from billfold_protocol.ids import EpochKey
-from billfold_protocol.snapshot import Judgement, Verdict, header, parse_snapshot, verify_snapshot
+from billfold_protocol.snapshot import (
+    Judgement,
+    Verdict,
+    header,
+    parse_snapshot,
+    verify_snapshot,
+    was_alone,
+)
 from billfold_protocol.snapshot_sealing import encode_openings, open_snapshot
 from specs.vectors.notation import read
 from tests.vectors.vector_files import Vector, binary, chain_of, each, expecting
@@ -45,3 +52,12 @@ def test_a_verdict_is_read_or_refused(vector: Vector) -> None:
             vector["fields"]
         )
         assert codec.encode(read(vector["fields"])) == raw[64:]
+
+
+@each("snapshots", "alone_statement")
+def test_an_author_was_alone_or_was_not(vector: Vector) -> None:
+    chain = chain_of("snapshots", vector)
+    raw = bytes.fromhex(vector["alone_statement"])
+    with expecting(vector):
+        verified = verify_snapshot(parse_snapshot(raw, chain.wallet_id), chain)
+        assert was_alone(verified.value, chain) is vector["is_alone"]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from billfold.bases import base_heads
 from billfold.core import Core, describe_set_aside
-from billfold.document import Document
+from billfold.document import Document, hash_of
 from billfold.snapshots.comparison import changes_beyond
 from billfold.snapshots.recent import RecentEntries
 from billfold.store import AppendChanges, PutQuarantined, ReplaceDocument
@@ -48,7 +48,9 @@ def adopt(
     snapshot = statement.value
     kept: list[bytes] = []
     if core.document.heads:
-        known = document.hashes | {item.hash for item in document.set_aside}
+        # An edit that no entry carries yet may wait in there for an own entry that it builds on.
+        pending_hashes = {hash_of(change) for change in pending}
+        known = document.hashes | {item.hash for item in document.set_aside} | pending_hashes
         if not known >= core.document.hashes:
             beyond = changes_beyond(core, entries, snapshot, pending)
             missing = [(hash_, raw) for hash_, raw in core.document.changes() if hash_ not in known]

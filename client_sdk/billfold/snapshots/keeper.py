@@ -262,9 +262,9 @@ class Keeper:
                 if core.graph.first_held(feed) == covered.seq + 1
             )
         )
-        covered = snapshot.covered.get(core.feed)
-        if covered is not None:
-            self._outbox.covered(covered.seq)
+        for feed, covered in snapshot.covered.items():
+            if feed in core.own_feeds:
+                self._outbox.covered(feed, covered.seq)
 
     def _acknowledge(self, snapshot: Snapshot) -> None:
         """Take own entries as acknowledged that were pruned before the ack had come.
@@ -272,12 +272,13 @@ class Keeper:
         The id of the last one covered names all that come before it in the feed.
         """
         core = self._core
-        covered = snapshot.covered.get(core.feed)
-        if covered is None or core.graph.vector.get(core.feed, (-1, b""))[0] < covered.seq:
-            return
-        with suppress(Equivocation):
-            if core.graph.find(Dep(core.feed, covered.seq, covered.id)) is not None:
-                self._outbox.covered(covered.seq)
+        for feed in snapshot.covered.keys() & core.own_feeds:
+            covered = snapshot.covered[feed]
+            if core.graph.vector.get(feed, (-1, b""))[0] < covered.seq:
+                continue
+            with suppress(Equivocation):
+                if core.graph.find(Dep(feed, covered.seq, covered.id)) is not None:
+                    self._outbox.covered(feed, covered.seq)
 
     def _pending_changes(self) -> tuple[bytes, ...]:
         """The changes in the document that no entry carries yet."""

@@ -83,7 +83,7 @@ class Pace:
     def _my_turn(self) -> int:
         """Return after how many units it is up to this device: not all make one at once."""
         members = self._core.chain.state.members
-        writers = sorted(id_ for id_, member in members.items() if member.role.can_write)
+        writers = sorted(id_ for id_, member in members.items() if member.may_write)
         return self.units_min + self.units_min * writers.index(self._core.device_id) // 4
 
     def _sizes_beyond(self, newest: KnownSnapshot | None) -> Iterator[int]:
