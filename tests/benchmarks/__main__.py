@@ -18,6 +18,8 @@ from pathlib import Path
 from rich.console import Console
 
 from billfold_protocol.errors import BillfoldError
+from tests.benchmarks.cold import peer_rows
+from tests.benchmarks.jazz_peer import WORKLOADS as PEER_WORKLOADS
 from tests.benchmarks.jazz_peer import run_jazz
 from tests.benchmarks.processes import ROOT
 from tests.benchmarks.raw_limits import raw_limits
@@ -59,10 +61,10 @@ def measure(
             rows += asyncio.run(run_workload(name, scale))
         except BillfoldError as error:
             problems.append(f"billfold, {name}: {error}")
-        if has_peer:
+        if has_peer and name in PEER_WORKLOADS:
             say(f"{name}: jazz")
             result = run_jazz([name], scale=scale)
-            rows += [Row(**row) for row in result.rows]
+            rows += peer_rows(result.rows)
             if result.skipped is not None and result.skipped not in problems:
                 problems.append(result.skipped)
     say("done")

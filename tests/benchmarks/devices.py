@@ -12,12 +12,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from automerge import core
+
 from billfold import RecordsChanged, Wallet
+from billfold.events import SnapshotLoaded
 from billfold.keyring import KeyCallback
 from billfold.transport import Connection, WebSocketTransport
 from billfold.transport.interface import SYNC_PATH, ServerInfo
 from billfold_protocol.errors import TransportError
 from tests.benchmarks.processes import serve_commands, tell
+from tests.benchmarks.report import median
 
 RECORD_COUNT = 20
 FIELD_COUNT = 200
@@ -25,6 +29,7 @@ FIELD_COUNT = 200
 
 VALUE_SIZE = 32
 SYNC_S_MAX = 80.0
+LOADS_COUNT = 5
 
 # Python's own setting looks for garbage at every 700 new objects, which a process that hosts
 # hundreds of wallets pays dearly. The peer's runtime has a young generation of this order.
@@ -115,7 +120,7 @@ class DeviceHost:
         self._address = address
         self._devices: list[Device] = []
         self._joining: list[asyncio.Task[None]] = []
-        self._joined_s = 0.0
+        self._joined_s = self._readable_s = 0.0
         self._listening: asyncio.Task[None] | None = None
 
     async def ready(self) -> None:
@@ -163,11 +168,26 @@ class DeviceHost:
         await asyncio.gather(*self._joining)
         device = self._devices[-1]
         fields = sum(len(device.wallet.record(record).fields) for record in device.records)
+        connected_s = device.transport.traffic.connected_s
         return {
-            "elapsed_s": self._joined_s - device.transport.traffic.connected_s,
+            "elapsed_s": self._joined_s - connected_s,
+            "readable_s": (self._readable_s or self._joined_s) - connected_s,
             "received": device.transport.traffic.received,
             "fields": fields,
         }
+
+    async def automerge(self) -> dict[str, float]:
+        """Return how long the library needs to load the first wallet as it saves it, and its size.
+
+        The same process, the same document, with nothing else to do: the median of several loads.
+        """
+        saved = self._devices[0].wallet._synchronizer.replica.document.save()  # noqa: SLF001
+        loads = []
+        for _ in range(LOADS_COUNT):
+            began_s = time.perf_counter()
+            core.Document.load(saved)
+            loads.append(time.perf_counter() - began_s)
+        return {"saved_bytes": len(saved), "load_s": median(loads)}
 
     async def compact(self) -> None:
         """Have an endorsed snapshot of each wallet on the server, as after a quiet hour."""
@@ -249,10 +269,19 @@ class DeviceHost:
         records = [wallet.natural_id("login", (str(number),)) for number in range(RECORD_COUNT)]
         device = Device(wallet, transport, records)
         self._devices.append(device)
+        reading = asyncio.create_task(self._note_readable(wallet))
         report = await wallet.sync(deadline_s=SYNC_S_MAX)
         self._joined_s = time.monotonic()
+        reading.cancel()
         if not report.is_complete:
             raise TransportError("a new device did not come into step in time")
+
+    async def _note_readable(self, wallet: Wallet) -> None:
+        with wallet.events() as events:
+            async for event in events:
+                if isinstance(event, SnapshotLoaded):
+                    self._readable_s = time.monotonic()
+                    return
 
     async def _report(self, device: Device, field: str) -> None:
         shown: object = None

@@ -12,7 +12,7 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,13 @@ class RunningServer:
             connection.set_busy_timeout(FOLD_MS_MAX)
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
+    @property
+    def entries_count(self) -> int:
+        """How many feed entries the database holds."""
+        connection = apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)
+        with contextlib.closing(connection):
+            return int(connection.execute("SELECT count(*) FROM entry").get)
+
     def sizes(self) -> tuple[int, int]:
         """Return the bytes of the database and of its write-ahead log."""
         log = self.database.with_name(self.database.name + "-wal")
@@ -80,7 +87,7 @@ def cpu_s_of(pid: int) -> float:
 
 
 @asynccontextmanager
-async def server_process(folder: Path) -> AsyncIterator[RunningServer]:
+async def server_process(folder: Path, quotas: Mapping[str, str]) -> AsyncIterator[RunningServer]:
     """Run a server until the block ends.
 
     Raises:
@@ -102,7 +109,7 @@ async def server_process(folder: Path) -> AsyncIterator[RunningServer]:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log_file,
             stderr=log_file,
-            env=environment | _QUOTAS,
+            env={**environment, **_QUOTAS, **quotas},
             cwd=ROOT,
             start_new_session=True,
         )

@@ -12,6 +12,9 @@ from typing import Any
 from rich.table import Table
 
 BILLFOLD = "billfold"
+PEER = "jazz"
+COLD = ("cold_sync_s", "cold_sync_bytes")
+"""Workloads of several sizes; in these the peer must not be ahead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +28,13 @@ class Row:
     durable: bool
     encrypted: bool
     detail: dict[str, Any] = field(default_factory=dict)
+    target: float | None = None
+    """What the value may be at most."""
 
     @property
     def key(self) -> tuple[str, object]:
         """What rows have in common that are compared: the workload, and its size if it has any."""
-        return self.workload, self.detail.get("changes") if self.workload == "cold_sync_s" else None
+        return self.workload, self.detail.get("changes") if self.workload in COLD else None
 
     @property
     def label(self) -> str:
@@ -48,12 +53,25 @@ def as_items(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "value": row.value,
             "unit": row.unit,
             "ratio_to_billfold": _ratio(row.value, ours.get(row.key)),
+            "target": row.target,
+            "verdict": verdict(row, rows),
             "durable": row.durable,
             "encrypted": row.encrypted,
             "detail": row.detail,
         }
         for row in rows
     ]
+
+
+def verdict(row: Row, rows: Sequence[Row]) -> str | None:
+    """Return whether a row's target is met, and whether the peer is ahead where it must not be."""
+    if row.target is None:
+        return None
+    peers = [one for one in rows if one.system == PEER and one.key == row.key]
+    if row.value > row.target:
+        return "missed"
+    is_behind = row.workload in COLD and any(one.value < row.value for one in peers)
+    return f"behind {PEER}" if is_behind else "met"
 
 
 def write(rows: Sequence[Row], path: Path) -> None:
@@ -69,6 +87,8 @@ def table(rows: Sequence[Row]) -> Table:
         shown.add_column(heading)
     for heading in ("value", "unit", "to billfold"):
         shown.add_column(heading, justify="left" if heading == "unit" else "right")
+    shown.add_column("at most", justify="right")
+    shown.add_column("verdict")
     shown.add_column("fsync before ack")
     shown.add_column("encrypted")
     shown.add_column("more")
@@ -84,6 +104,8 @@ def table(rows: Sequence[Row]) -> Table:
                 _figure(row.value),
                 row.unit,
                 "" if ratio is None or row.system == BILLFOLD else f"{ratio:.2f}",
+                "" if row.target is None else _figure(row.target),
+                item["verdict"] or "",
                 "yes" if row.durable else "no",
                 "yes" if row.encrypted else "no",
                 _more(row.detail),
@@ -108,7 +130,7 @@ def _figure(value: float) -> str:
 
 
 def _more(detail: dict[str, Any]) -> str:
-    names = ("p99", "by_burst", "bytes_received", "kb_for_a_second_device", "without_log")
+    names = ("p99", "by_burst", "saved_bytes", "load_s", "kb_for_a_second_device", "without_log")
     return ", ".join(f"{name} {_plain(detail[name])}" for name in names if name in detail)
 
 

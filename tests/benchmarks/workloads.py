@@ -7,66 +7,21 @@ Spec: 00-overview.md
 """
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from tests.benchmarks.cold import QUICK, cold_sync, large_wallet
 from tests.benchmarks.devices import VALUE_SIZE, value_of
-from tests.benchmarks.processes import Host, RunningServer, hosts, server_process
-from tests.benchmarks.report import BILLFOLD, Row, median
+from tests.benchmarks.processes import Host, RunningServer, hosts
+from tests.benchmarks.report import Row, median
+from tests.benchmarks.stages import Pair, Stage, linked_pair, row_of, stage
 
-COLD_RUNS = 3
-COLD_SIZES = (5_000, 20_000)
 IDLE_HOSTS = 2
-LINKS_AT_ONCE = 4
 SETTLE_S = 0.5
 
 # Edits at a time, and how many times at most: the peer's bursts.
 FLOOD_BURSTS = ((1, 4_000), (20, 20_000), (200, 20_000), (1_000, 20_000))
 WALLETS_BURSTS = ((1, 10), (20, 2), (100, 1))
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A fresh server and an empty folder."""
-
-    server: RunningServer
-    folder: Path
-    scale: float
-
-    def scaled(self, count: int, minimum: int) -> int:
-        """Return a count at the run's scale."""
-        return max(minimum, round(count * self.scale))
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two processes that hold the two devices of the same wallets."""
-
-    writer: Host
-    reader: Host
-
-
-@asynccontextmanager
-async def stage(scale: float) -> AsyncIterator[Stage]:
-    """Run a fresh server for one workload."""
-    with tempfile.TemporaryDirectory(prefix="billfold-bench-") as name:
-        folder = Path(name)
-        async with server_process(folder) as server:
-            yield Stage(server, folder, scale)
-
-
-@asynccontextmanager
-async def linked_pair(on: Stage, wallet_count: int = 1) -> AsyncIterator[Pair]:
-    """Run a writer and a reader whose wallets are linked."""
-    async with hosts("devices", 2, on.server.address, folder=on.folder) as (writer, reader):
-        await writer.call("create", count=wallet_count)
-        for first in range(0, wallet_count, LINKS_AT_ONCE):
-            await _join(writer, reader, first, min(LINKS_AT_ONCE, wallet_count - first))
-        yield Pair(writer, reader)
 
 
 async def live_latency(on: Stage) -> list[Row]:
@@ -80,7 +35,7 @@ async def live_latency(on: Stage) -> list[Row]:
         "max": round(max(latencies), 3),
         "edits": count,
     }
-    return [_row("live_latency_ms", median(latencies), "ms", detail)]
+    return [row_of("live_latency_ms", median(latencies), "ms", detail)]
 
 
 async def throughput(on: Stage) -> list[Row]:
@@ -102,37 +57,9 @@ async def throughput(on: Stage) -> list[Row]:
     }
     single = {"edits": min(all_count, FLOOD_BURSTS[0][1]), "cpu_us_per_edit": cpu[1]}
     return [
-        _row("throughput_edits_s", by_burst[best], "edits/s", detail),
-        _row("durable_commits_s", by_burst[1], "1/s", single),
+        row_of("throughput_edits_s", by_burst[best], "edits/s", detail),
+        row_of("durable_commits_s", by_burst[1], "1/s", single),
     ]
-
-
-async def cold_sync(on: Stage) -> list[Row]:
-    """What a device that was linked a moment ago takes from its connection until it holds all.
-
-    Another device has endorsed the snapshot with which it begins.
-    """
-    rows, written = [], 0
-    async with hosts("devices", 2, on.server.address, folder=on.folder) as (writer, endorser):
-        await writer.call("create", count=1)
-        await _join(writer, endorser, 0, 1)
-        for size in COLD_SIZES:
-            changes = on.scaled(size, 40)
-            await writer.call("flood", count=changes - written, burst=20, first=written)
-            await writer.call("settle")
-            await writer.call("compact")
-            written = changes
-            runs = [await _cold_device(on, writer) for _ in range(COLD_RUNS)]
-            runs.sort(key=lambda run: run["elapsed_s"])
-            middle = runs[len(runs) // 2]
-            detail = {
-                "changes": changes,
-                "fields": middle["fields"],
-                "bytes_received": middle["received"],
-                "runs_s": [round(run["elapsed_s"], 3) for run in runs],
-            }
-            rows.append(_row("cold_sync_s", middle["elapsed_s"], "s", detail))
-    return rows
 
 
 async def idle_devices(on: Stage) -> list[Row]:
@@ -160,7 +87,7 @@ async def idle_devices(on: Stage) -> list[Row]:
         f"kb_at_{few}": round((few_kb - empty_kb) / few, 1),
         "kb_for_a_second_device": round((second_kb - many_kb) / second, 1),
     }
-    return [_row("idle_device_kb", (many_kb - empty_kb) / connected, "KB", detail)]
+    return [row_of("idle_device_kb", (many_kb - empty_kb) / connected, "KB", detail)]
 
 
 async def many_wallets(on: Stage) -> list[Row]:
@@ -191,7 +118,7 @@ async def many_wallets(on: Stage) -> list[Row]:
         "wallets": wallet_count,
         "devices": wallet_count * 2,
     }
-    return [_row("wallets_200_edits_s", by_burst[best], "edits/s", detail)]
+    return [row_of("wallets_200_edits_s", by_burst[best], "edits/s", detail)]
 
 
 async def bytes_per_change(on: Stage) -> list[Row]:
@@ -221,8 +148,8 @@ async def bytes_per_change(on: Stage) -> list[Row]:
         "on_the_device": round((store - small_store) / bulk, 1),
     }
     return [
-        _row("wire_bytes_per_change", one_by_one["writer_sent"], "B", wire),
-        _row("disk_bytes_per_change", (large + log - small - small_log) / bulk, "B", disk),
+        row_of("wire_bytes_per_change", one_by_one["writer_sent"], "B", wire),
+        row_of("disk_bytes_per_change", (large + log - small - small_log) / bulk, "B", disk),
     ]
 
 
@@ -232,6 +159,7 @@ WORKLOADS: dict[str, Workload] = {
     "live_latency_ms": live_latency,
     "throughput_edits_s": throughput,
     "cold_sync_s": cold_sync,
+    "large_wallet": large_wallet,
     "idle_device_kb": idle_devices,
     "wallets_200_edits_s": many_wallets,
     "bytes_per_change": bytes_per_change,
@@ -245,7 +173,7 @@ async def run_workload(name: str, scale: float) -> list[Row]:
     Raises:
         TransportError: a process failed or took too long.
     """
-    async with stage(scale) as on:
+    async with stage(scale, QUICK if name == "large_wallet" else None) as on:
         return await WORKLOADS[name](on)
 
 
@@ -262,18 +190,6 @@ class _Watch:
             name: round((process.cpu_s - self._before[name]) / count * 1e6)
             for name, process in self._processes.items()
         }
-
-
-async def _join(writer: Host, reader: Host, first: int, count: int) -> dict[str, float]:
-    codes = await reader.call("show_codes", count=count)
-    await writer.call("link", codes=codes, first=first)
-    joined: dict[str, float] = await reader.call("joined")
-    return joined
-
-
-async def _cold_device(on: Stage, writer: Host) -> dict[str, float]:
-    async with hosts("devices", 1, on.server.address, folder=on.folder) as (device,):
-        return await _join(writer, device, 0, 1)
 
 
 async def _edit_one_by_one(pair: Pair, count: int) -> list[float]:
@@ -318,15 +234,3 @@ def _share(
         for name, old, new in zip(("writer", "reader"), before, after, strict=True)
         for way in ("sent", "received")
     }
-
-
-def _row(workload: str, value: float, unit: str, detail: dict[str, Any]) -> Row:
-    return Row(
-        workload=workload,
-        system=BILLFOLD,
-        value=round(value, 3),
-        unit=unit,
-        durable=True,
-        encrypted=True,
-        detail=detail,
-    )

@@ -317,9 +317,10 @@ class Document:
         try:
             if kept.taken:
                 self._engine.restore(kept.taken, kept.heads)
+                self._intake.reset(self._engine.index(), self._engine.heads)
         except PeerPoison:
             others = changes
-        self._reread()
+        self._view.rebuild(self._engine)
         self.apply(others)
 
     def _receive(self, raw: bytes, feed: bytes | None, outcome: Outcome) -> None:

@@ -191,10 +191,11 @@ class Engine:
         values = self._document.values(operation_name(*text), list(at))
         return {causal_order(operation) for _, operation in values}
 
-    def index(self) -> Iterator[tuple[bytes, int, bytes, int]]:
-        """Yield `(hash, last counter, actor, seq)` of every change, dependencies first."""
-        for change in self._document.get_changes([]):
-            yield change.hash, change.max_op, change.actor_id, change.seq
+    def index(self) -> tuple[dict[bytes, int], dict[bytes, int]]:
+        """Return every change's last counter by its hash, and the last number of every actor."""
+        changes = self._document.get_changes([])
+        # They come dependencies first, so of each actor the last one stays.
+        return {c.hash: c.max_op for c in changes}, {c.actor_id: c.seq for c in changes}
 
     def changes(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield every change's hash and bytes, never deflated, dependencies first."""

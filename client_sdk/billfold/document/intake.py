@@ -117,13 +117,16 @@ class Intake:
         """Tell whether the document has this change."""
         return change_hash in self._counters
 
-    def reset(self, index: Iterable[tuple[bytes, int, bytes, int]], heads: Iterable[bytes]) -> None:
-        """Take over which changes the document has; what waits or is set aside stays so."""
-        self._counters = {}
-        self._applied_seq = {}
-        for change_hash, counter, actor, seq in index:
-            self._counters[change_hash] = counter
-            self._applied_seq[actor] = max(seq, self._applied_seq.get(actor, 0))
+    def reset(
+        self, index: tuple[dict[bytes, int], dict[bytes, int]], heads: Iterable[bytes]
+    ) -> None:
+        """Take over which changes the document has; what waits or is set aside stays so.
+
+        Args:
+            index: every change's last counter by its hash, and the last number of every actor.
+            heads: the hashes of the changes on which no other builds.
+        """
+        self._counters, self._applied_seq = index
         self._heads = set(heads)
 
     def sort_kept(self, changes: Iterable[bytes]) -> Kept:

@@ -57,7 +57,7 @@ _OLDEST = """
 """
 
 
-FREE_PAGES_MIN = 256
+FREE_PAGES_MIN = 16
 """Pages that pruning has left empty and that are soon used again: not worth giving back."""
 
 FREE_PAGES_STEP = 1024
