@@ -219,6 +219,7 @@ class SnapshotIntake:
         def done() -> None:
             held.is_durable = True
             if held.is_returned:
+                held.is_rested = True
                 settle(wallet, held)
             self._want_more(peer, wallet, held)
             self._desk.announce(wallet, held, peer)

@@ -92,6 +92,8 @@ class SnapshotService:
         if wallet is None or held is None or held.due_s is None or not held.is_durable:
             return None
         if held.standing is SnapshotStanding.RESTING:
+            if not held.is_rested:
+                return None
             self._delivery.forget_if_idle(wallet)
             covered = {feed: one.seq for feed, one in held.snapshot.covered.items()}
             return PruneJob(wallet_id=wallet_id, snapshot=snapshot_id, covered=covered)
@@ -103,7 +105,12 @@ class SnapshotService:
             # Who stood by it is gone, or who was alone is not any more: it waits for a judge.
             held.due_s = None
         writes.append(PutSnapshot(wallet_id=wallet_id, snapshot=held.stored()))
-        self._desk.commit(wallet, writes, lambda: self._desk.announce(wallet, held, None))
+
+        def done() -> None:
+            held.is_rested = held.standing is SnapshotStanding.RESTING
+            self._desk.announce(wallet, held, None)
+
+        self._desk.commit(wallet, writes, done)
         return None
 
     def pruned(self, job: PruneJob, size: int, *, is_done: bool) -> None:

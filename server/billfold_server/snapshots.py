@@ -49,6 +49,9 @@ class Held:
     is_durable: bool = False
     """Whether all of it is in the store."""
 
+    is_rested: bool = False
+    """Whether the store knows that it rests: nothing is pruned on it before."""
+
     is_returned: bool = False
     """Whether it is given back to a server that had lost it: it covers what is not held."""
 
@@ -104,6 +107,7 @@ class Shelf:
                 due_s=item.due_s,
                 received=item.received,
                 is_durable=item.received == snapshot.size,
+                is_rested=item.standing is SnapshotStanding.RESTING,
             )
         for snapshot_id, device, raw in endorsements:
             if snapshot_id in self._held:

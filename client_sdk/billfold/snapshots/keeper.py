@@ -272,7 +272,7 @@ class Keeper:
         The id of the last one covered names all that come before it in the feed.
         """
         core = self._core
-        for feed in snapshot.covered.keys() & core.own_feeds:
+        for feed in sorted(snapshot.covered.keys() & core.own_feeds):
             covered = snapshot.covered[feed]
             if core.graph.vector.get(feed, (-1, b""))[0] < covered.seq:
                 continue
