@@ -10,7 +10,7 @@ Spec: 26-channels.md
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +27,10 @@ from billfold.mail.records import (
     SEED,
     Channel,
     channels_of,
-    message_record,
     outgoing_edits,
     pinned_sender,
-    sender_name,
 )
+from billfold.model.answer_turns import answer_id
 from billfold.plaintext import BASIC_MESSAGE, Plaintext
 from billfold.replica import Replica
 from billfold.synchronizer import Synchronizer
@@ -42,6 +41,7 @@ from billfold_protocol.errors import (
     NotFound,
     WrongSender,
 )
+from billfold_protocol.ids import MailboxAddress
 from billfold_protocol.invitation import Invitation
 from billfold_protocol.mailbox_sealing import SEED_SIZE, PartyKeys
 
@@ -61,6 +61,9 @@ class ChannelView:
 
     name: str
     """What the person calls it."""
+
+    address: MailboxAddress
+    """Its mailbox."""
 
     uri: str
     """What the organisation is given: text that fits into a QR code."""
@@ -224,7 +227,10 @@ class Channels:
         if _text(view, "state") == "answered":
             raise LocalProtocolError("this message has been answered")
         channel = self._channel(_text(view, CHANNEL_TYPE))
-        plaintext = self._compose(text, body, message_type, thid=_text(view, "message_id"))
+        sender, message_id = _text(view, "from"), _text(view, "message_id")
+        # One id for whichever device answers, so that a receiver who gets two keeps one.
+        id_ = answer_id(sender, message_id)
+        plaintext = self._compose(text, body, message_type, id_=id_, thid=message_id)
         about = channel.keys.about(bytes.fromhex(_text(view, DIGEST)))
         return await self._send(channel, plaintext, about, answered=view.id)
 
@@ -235,6 +241,7 @@ class Channels:
         *,
         body: Mapping[str, Any] | None = None,
         message_type: str = BASIC_MESSAGE,
+        along: Sequence[Edit] = (),
     ) -> RecordView:
         """Write to an organisation that has written before.
 
@@ -243,6 +250,7 @@ class Channels:
             text: what to say.
             body: what to say instead, as a JSON object.
             message_type: what kind of message it is.
+            along: edits that are made in the same change.
 
         Raises:
             NotFound: there is no such channel.
@@ -253,9 +261,18 @@ class Channels:
             StoreError: it could not be made durable.
         """
         found = self._channel(self.get(channel).record)
-        plaintext = self._compose(text, body, message_type, thid=None)
+        id_ = secrets.token_hex(16)
+        plaintext = self._compose(text, body, message_type, id_=id_, thid=None)
         about = found.keys.about(plaintext.id.encode())
-        return await self._send(found, plaintext, about, answered=None)
+        return await self._send(found, plaintext, about, answered=None, along=along)
+
+    def own_keys(self, channel: str) -> PartyKeys:
+        """Return the person's public keys for one organisation.
+
+        Raises:
+            NotFound: there is no such channel.
+        """
+        return self._channel(self.get(channel).record).keys.party.keys
 
     @property
     def _replica(self) -> Replica:
@@ -267,12 +284,13 @@ class Channels:
         body: Mapping[str, Any] | None,
         message_type: str,
         *,
+        id_: str,
         thid: str | None,
     ) -> Plaintext:
         if (text is None) == (body is None):
             raise InputError("a message has either a text or a body")
         plaintext = Plaintext(
-            id=secrets.token_hex(16),
+            id=id_,
             type=message_type,
             body={"content": text} if body is None else dict(body),
             created_time=max(0, self._replica.core.now_ms() // 1000),
@@ -282,14 +300,20 @@ class Channels:
         return plaintext
 
     async def _send(
-        self, channel: Channel, plaintext: Plaintext, about: bytes, *, answered: str | None
+        self,
+        channel: Channel,
+        plaintext: Plaintext,
+        about: bytes,
+        *,
+        answered: str | None,
+        along: Sequence[Edit] = (),
     ) -> RecordView:
         replica, keys = self._replica, channel.keys.party.keys
         replica.require_right_to_write()
         replying = self._synchronizer.desks.mailroom.replying
         replying.require_way(channel)
-        record, _ = message_record(replica, sender_name(keys), plaintext.id)
-        edits = outgoing_edits(record, channel, keys, plaintext)
+        record = random_record_id(secrets.token_bytes(16))
+        edits = [*outgoing_edits(record, channel, keys, plaintext), *along]
         if answered is not None:
             device = replica.core.device_id.hex()
             edits += [
@@ -344,6 +368,7 @@ class Channels:
             relationship=channel.relationship,
             organisation=organisation,
             name=_text(view, "name") or organisation,
+            address=channel.address,
             uri=uri,
             is_closed=channel.is_closed,
             sender=sender,

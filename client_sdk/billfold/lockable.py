@@ -23,6 +23,7 @@ from billfold.reading import WalletReading
 from billfold.recovery import Recovery
 from billfold.replica import Replica
 from billfold.restoring import DeviceTokenStore
+from billfold.sharing import Sharing
 from billfold.synchronizer import Synchronizer
 from billfold.transport import Transport
 from billfold.unlocked import Unlocked
@@ -147,6 +148,11 @@ class LockableWallet(WalletReading):
     def channels(self) -> Channels:
         """The sealed channels with organisations."""
         return self._require_unlocked().channels
+
+    @property
+    def sharing(self) -> Sharing:
+        """What organisations are given, with receipts."""
+        return self._require_unlocked().sharing
 
     @property
     def _synchronizer(self) -> Synchronizer:

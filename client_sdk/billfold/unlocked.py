@@ -21,6 +21,7 @@ from billfold.recovery import Recovery
 from billfold.replica import Replica
 from billfold.restoring import DeviceTokenStore, check_token, renew_token
 from billfold.servers import SERVER_KEY, parse_server
+from billfold.sharing import Sharing
 from billfold.store import WalletStore
 from billfold.synchronizer import Synchronizer
 from billfold.transport import Transport
@@ -49,6 +50,7 @@ class Unlocked:
         """Held while a one-time instance is chosen, so that no two presentations choose one."""
 
         self.channels = Channels(synchronizer)
+        self.sharing = Sharing(synchronizer, self.channels)
         self._token = token
 
     @classmethod

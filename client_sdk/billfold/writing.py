@@ -31,10 +31,10 @@ from billfold.model import (
     Person,
     Preference,
     Pseudonym,
-    Relationship,
     Setting,
 )
 from billfold.opening import now_ms
+from billfold.relationships import Relationships
 from billfold.restoring import DeviceTokenStore
 from billfold.statements import Statements
 from billfold.transport import Transport
@@ -104,9 +104,9 @@ class WalletWriting(LockableWallet):
         return self.typed(Key)
 
     @property
-    def relationships(self) -> TypedRecords[Relationship]:
-        """Organisations that the person deals with."""
-        return self.typed(Relationship)
+    def relationships(self) -> Relationships:
+        """Organisations that the person deals with, and their channels."""
+        return Relationships(self, self.edit, self.channels)
 
     @property
     def messages(self) -> TypedRecords[Message]:

@@ -122,6 +122,7 @@ class Party:
             sender=sender,
             time_s=codec.as_integer(time_s),
             content=codec.as_bytes(content, size_max=limits.CHANNEL_CONTENT_SIZE_MAX),
+            signed=signed,
         )
 
 
@@ -138,6 +139,9 @@ class ChannelMessage:
 
     content: bytes = field(repr=False)
     """A DIDComm plaintext message, as JSON."""
+
+    signed: bytes = field(repr=False)
+    """The sender's signature and what it signed: whoever has the sender's key can check it."""
 
 
 class ChannelKeys:

@@ -10,7 +10,7 @@ Spec: 26-channels.md
 
 import hmac
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from billfold_protocol import limits
 from billfold_protocol.crypto.signing import SigningKey
@@ -49,7 +49,7 @@ class Sender:
     address: str
     """The network address, for rates only; never stored."""
 
-    capability: bytes
+    capability: bytes = field(repr=False)
 
 
 class Mailboxes:

@@ -3,7 +3,14 @@
 Spec: 02-threat-model.md
 """
 
-from tests.attacks import catalogue_d, catalogue_k, catalogue_n, catalogue_p, catalogue_s
+from tests.attacks import (
+    catalogue_d,
+    catalogue_k,
+    catalogue_m,
+    catalogue_n,
+    catalogue_p,
+    catalogue_s,
+)
 from tests.attacks.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -11,5 +18,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *catalogue_d.MUTANTS,
     *catalogue_s.MUTANTS,
     *catalogue_p.MUTANTS,
+    *catalogue_m.MUTANTS,
     *catalogue_n.MUTANTS,
 )

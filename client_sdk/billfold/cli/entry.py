@@ -16,6 +16,7 @@ from typer.main import get_command
 from billfold.cli import (
     app_access,
     app_attachments,
+    app_channels,
     app_credentials,
     app_model,
     app_moving,
@@ -65,6 +66,7 @@ app.add_typer(app_records.app)
 app.add_typer(app_model.app)
 app.add_typer(app_attachments.app)
 app.add_typer(app_credentials.app)
+app.add_typer(app_channels.app)
 app.add_typer(app_access.app)
 app.add_typer(app_proofs.app)
 app.add_typer(app_recovery.app)

@@ -10,6 +10,7 @@ from typing import Any
 from billfold.cli.credential_view import show_credential
 from billfold.cli.meaning_view import MEANING_RENDERERS
 from billfold.cli.moving_view import show_home, show_moved, status_note
+from billfold.cli.rendering_channels import show_answer, show_channel, show_channels, show_messages
 from billfold.cli.terminal import Terminal
 from billfold.cli.transfer_view import show_export, show_import
 from billfold.cli.wire import JsonObject
@@ -332,8 +333,11 @@ def _show_watched(result: JsonObject, terminal: Terminal) -> None:
 _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     **MEANING_RENDERERS,
     "add": _show_added,
+    "answer": show_answer,
     "attach": _show_attached,
     "attachments": _show_attachments,
+    "channel": show_channel,
+    "channels": show_channels,
     "conflicts": _show_conflicts,
     "credential": show_credential,
     "detach": _show_detached,
@@ -353,6 +357,7 @@ _RENDERERS: dict[str, Callable[[JsonObject, Terminal], None]] = {
     "passphrase": _show_passphrase,
     "merge": _show_merged,
     "move": show_moved,
+    "messages": show_messages,
     "proofs": _show_proofs,
     "recover": _show_recovered,
     "recovery": _show_recovery,

@@ -5,10 +5,14 @@ Whatever is wrong with one message, the others are taken.
 Spec: 26-channels.md
 """
 
+import base64
+
 from billfold.document import Edit, FieldEdit
+from billfold.editing import natural_key_text
 from billfold.events import MessageReceived
 from billfold.mail.records import (
     DIGEST,
+    RELATIONSHIP,
     SENDER,
     Channel,
     encode_sender,
@@ -18,6 +22,7 @@ from billfold.mail.records import (
     sender_name,
 )
 from billfold.plaintext import Plaintext
+from billfold.receipts import COUNTERSIGN, digest_of
 from billfold.replica import Replica
 from billfold_protocol.errors import WrongContext, WrongSender
 from billfold_protocol.mailbox_sealing import ChannelMessage, Direction
@@ -38,6 +43,9 @@ def take_message(replica: Replica, channel: Channel, sealed: bytes) -> MessageRe
     )
     edits = _check_sender(replica, channel, message)
     plaintext = Plaintext.parse(message.content)
+    if plaintext.type == COUNTERSIGN:
+        _take_countersignature(replica, channel, message, plaintext, edits)
+        return None
     record, was_purged = message_record(replica, sender_name(message.sender), plaintext.id)
     if was_purged:
         return None
@@ -58,3 +66,31 @@ def _check_sender(replica: Replica, channel: Channel, message: ChannelMessage) -
     if pinned != message.sender:
         raise WrongSender("the message is signed by another sender than the organisation")
     return []
+
+
+def _take_countersignature(
+    replica: Replica,
+    channel: Channel,
+    message: ChannelMessage,
+    plaintext: Plaintext,
+    edits: list[Edit],
+) -> None:
+    """Put the organisation's signature beside the receipt that it names.
+
+    Raises:
+        WrongContext: it is on no receipt that this organisation was given.
+    """
+    key = natural_key_text((str(plaintext.body.get("record_id")),))
+    document = replica.document
+    record = document.natural_record_id(replica.wallet_id, "agreement", key)
+    receipt, relationship = document.field(record, "receipt"), document.field(record, RELATIONSHIP)
+    if (
+        receipt is None
+        or relationship is None
+        or relationship.value != channel.relationship
+        or plaintext.body.get("digest") != digest_of(str(receipt.value))
+    ):
+        raise WrongContext("the organisation has signed a receipt that it was not given")
+    if document.field(record, "counter_receipt") is None:
+        signed = base64.b64encode(message.signed).decode()
+        replica.edit([*edits, FieldEdit(record, "counter_receipt", signed)])

@@ -11,7 +11,8 @@ It needs neither a wallet nor what a wallet is made of.
 Spec: 26-channels.md
 """
 
-from billfold.organisation.organisation import Organisation, Reply, Sent
+from billfold.organisation.organisation import Organisation, Sent
+from billfold.organisation.replies import Reply
 from billfold.organisation.state import Correspondent
 
 __all__ = ["Correspondent", "Organisation", "Reply", "Sent"]

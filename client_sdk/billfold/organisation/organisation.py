@@ -9,14 +9,16 @@ Spec: 26-channels.md
 import base64
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from billfold.organisation.replies import Reply, fields_of, reply_of
 from billfold.organisation.state import Correspondent, State, Waiting, load_state, save_state
 from billfold.plaintext import BASIC_MESSAGE, Plaintext
+from billfold.receipts import COUNTERSIGN
 from billfold.transport.posting import Posting
 from billfold_protocol.errors import (
     BillfoldError,
@@ -66,19 +68,6 @@ class Sent:
 
     expires_s: int
     """When the server gives it up if no device of the person has come, in seconds since 1970."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A message of a person, whose signature was verified."""
-
-    correspondent: str
-    message: Plaintext
-
-    @property
-    def answers(self) -> str | None:
-        """The id of the message that it answers, or None."""
-        return self.message.thid
 
 
 class Organisation:
@@ -140,7 +129,7 @@ class Organisation:
     @property
     def replies(self) -> list[Reply]:
         """All replies that were collected, the oldest first."""
-        return [_reply_of(fields) for fields in self._state.replies]
+        return [reply_of(fields) for fields in self._state.replies]
 
     async def accept(self, uri: str) -> Correspondent:
         """Take a person's address, and check with their server that it is theirs and open.
@@ -261,15 +250,32 @@ class Organisation:
                 if number <= one.replies_taken:
                     raise WrongContext("the server gives replies again that were taken")
                 one = replace(one, replies_taken=number)
-                reply = self._open(one, sealed)
+                reply = self._open(one, sealed, state.replies)
                 if reply is not None:
                     found.append(reply)
-                    state = replace(state, replies=(*state.replies, _fields_of(reply)))
+                    state = replace(state, replies=(*state.replies, fields_of(reply)))
             self._keep(state.with_correspondent(one))
             if not answer.has_more:
                 return found
 
-    def _open(self, one: Correspondent, sealed: bytes) -> Reply | None:
+    async def countersign(self, reply: Reply) -> Sent:
+        """Sign the receipt of what a person has shared, so that both sides hold it.
+
+        Raises:
+            InputError: nothing is shared by this reply, or not with this organisation's channel.
+            BillfoldError: as for `send`.
+        """
+        shared, one = reply.shared, self._find(reply.correspondent)
+        card = PartyKeys(signing=one.card.signing, wrapping=one.card.wrapping)
+        if shared is None or shared.receipt.data_subject != card.fingerprint.hex():
+            raise InputError("there is no receipt of this person to sign")
+        receipt = shared.receipt
+        body = {"record_id": receipt.record_id, "digest": receipt.digest}
+        return await self.send(one, body=body, message_type=COUNTERSIGN)
+
+    def _open(
+        self, one: Correspondent, sealed: bytes, kept: Sequence[Mapping[str, Any]]
+    ) -> Reply | None:
         """Open and verify a reply; None for one that is none, or that is here already."""
         try:
             direction = Direction.TO_ORGANISATION
@@ -281,8 +287,13 @@ class Organisation:
         except (VerificationError, RemoteProtocolError):
             # Only the person's devices can leave one; whatever else does harms this one only.
             return None
-        reply = Reply(correspondent=one.id, message=plaintext)
-        return None if reply in self.replies else reply
+        # Of two answers with one id the first counts: devices that answer apart use the same.
+        known = any(
+            fields["correspondent"] == one.id and fields["id"] == plaintext.id for fields in kept
+        )
+        if known:
+            return None
+        return Reply(correspondent=one.id, message=plaintext, signed=message.signed)
 
     async def _deliver(self, id_: str) -> Sent:
         waiting = self._state.waiting[id_]
@@ -375,14 +386,3 @@ def _error_of(reason: Refusal) -> BillfoldError:
             return LimitExceeded("too much was sent within the hour; try again later")
         case Refusal.STORE:
             return TransportError("the server could not keep it; try again later")
-
-
-def _fields_of(reply: Reply) -> Mapping[str, Any]:
-    return {"correspondent": reply.correspondent, "message": reply.message.encode().decode()}
-
-
-def _reply_of(fields: Mapping[str, Any]) -> Reply:
-    return Reply(
-        correspondent=fields["correspondent"],
-        message=Plaintext.parse(fields["message"].encode()),
-    )

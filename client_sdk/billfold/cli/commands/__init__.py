@@ -7,6 +7,7 @@ Spec: 00-overview.md
 
 from billfold.cli.commands import (
     attachments,
+    channels,
     credentials,
     devices,
     meaning,
@@ -30,8 +31,11 @@ LOCK = "lock"
 COMMANDS: dict[str, Command] = {
     "activity": meaning.activity,
     "add": records.add,
+    "answer": channels.answer,
     "attach": attachments.attach,
     "attachments": attachments.attachments,
+    "channel": channels.channel,
+    "channels": channels.channels,
     "conflicts": versions.conflicts,
     "credential": credentials.credential,
     "correct": meaning.correct,
@@ -47,6 +51,7 @@ COMMANDS: dict[str, Command] = {
     "link": devices.link,
     LOCK: watching.lock,
     "ls": records.ls,
+    "messages": channels.messages,
     "proofs": proofs.proofs,
     "recovery": recovery.recovery,
     "rename-device": devices.rename_device,
