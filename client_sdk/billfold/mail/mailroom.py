@@ -70,6 +70,9 @@ class Mailroom:
         self._merged: dict[MailboxAddress, int] = {}
         """Up to where the server was told that messages are merged, on this connection."""
 
+        self._known: tuple[tuple[bytes, ...], tuple[Channel, ...]] | None = None
+        """The wallet's channels as of the document's heads: looking for them reads every record."""
+
         self.refusals: dict[MailboxAddress, Reason] = {}
         """Why the server did not open or close a mailbox, on this connection."""
 
@@ -92,7 +95,7 @@ class Mailroom:
     def is_settled(self) -> bool:
         """Whether the server's mailboxes are as the document wants them, and all mail is here."""
         replica = self._get_replica()
-        channels = list(channels_of(replica))
+        channels = self._channels()
         if not channels or not replica.core.may_write:
             return True
         if self._states is None or self._is_due or self._taking or not self.replying.is_settled:
@@ -114,7 +117,7 @@ class Mailroom:
         self.ledger.at(instance)
         if self._is_due and self._states is None:
             self._is_due = False
-            if not self._is_asked and any(True for _ in channels_of(replica)):
+            if not self._is_asked and self._channels():
                 self._is_asked = True
                 yield self._ask(ListMailboxes())
         if self._states is None:
@@ -148,7 +151,7 @@ class Mailroom:
     def _compare(self, states: dict[MailboxAddress, MailboxState]) -> Iterator[AskMailbox]:
         """Ask for what makes the server's mailboxes what the document wants."""
         known: set[MailboxAddress] = set()
-        for channel in channels_of(self._get_replica()):
+        for channel in self._channels():
             address, state = channel.address, states.get(channel.address)
             known.add(address)
             if not _stands_right(channel, state) and (address, state is None) not in self._wanted:
@@ -160,6 +163,13 @@ class Mailroom:
                 yield self._ask(TakeMail(address=address, after=after))
         with_mail = {address for address, state in states.items() if state.last}
         self._has_unknown = not with_mail <= known
+
+    def _channels(self) -> tuple[Channel, ...]:
+        replica = self._get_replica()
+        heads = replica.document.heads
+        if self._known is None or self._known[0] != heads:
+            self._known = (heads, tuple(channels_of(replica)))
+        return self._known[1]
 
     def _is_right(self, channel: Channel) -> bool:
         state = (self._states or {}).get(channel.address)
@@ -179,7 +189,7 @@ class Mailroom:
         """Merge the messages of one answer, and go on from there."""
         replica, address = self._get_replica(), mail.address
         self._taking.discard(address)
-        channel = next((one for one in channels_of(replica) if one.address == address), None)
+        channel = next((one for one in self._channels() if one.address == address), None)
         if channel is None or not replica.core.may_write:
             return
         for number, time_s, sealed in mail.items:

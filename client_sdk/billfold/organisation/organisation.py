@@ -15,13 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from billfold.organisation.places import Place, error_of
 from billfold.organisation.replies import Reply, fields_of, reply_of
 from billfold.organisation.state import Correspondent, State, Waiting, load_state, save_state
 from billfold.plaintext import BASIC_MESSAGE, Plaintext
 from billfold.receipts import COUNTERSIGN
 from billfold.transport.posting import Posting
 from billfold_protocol.errors import (
-    BillfoldError,
     ChannelClosed,
     ChannelUnknown,
     InputError,
@@ -34,7 +34,7 @@ from billfold_protocol.errors import (
     WrongContext,
     WrongSender,
 )
-from billfold_protocol.ids import MailboxAddress, ServerKey
+from billfold_protocol.ids import MailboxAddress
 from billfold_protocol.invitation import Invitation
 from billfold_protocol.mailbox import (
     NONCE_SIZE,
@@ -46,7 +46,6 @@ from billfold_protocol.mailbox import (
     MailboxAnswer,
     MailboxRequest,
     Question,
-    Refusal,
     Refused,
     Replies,
     TakeReplies,
@@ -144,9 +143,10 @@ class Organisation:
         """
         invitation = Invitation.parse(uri)
         known = self._state.correspondents.get(invitation.address.hex())
-        if known is not None and not known.is_closed:
+        here = (invitation.server, invitation.server_key)
+        if known is not None and not known.is_closed and (known.server, known.server_key) == here:
             return known
-        place = _Place(invitation.server, invitation.server_key)
+        place = Place(invitation.server, invitation.server_key)
         capability = invitation.capability
         request = AskCard(nonce=secrets.token_bytes(NONCE_SIZE))
         answer, place = await self._ask_at(place, invitation.address.hex(), capability, request)
@@ -176,7 +176,8 @@ class Organisation:
     ) -> Sent:
         """Write to a person; when this returns their server holds the message.
 
-        After a `TransportError` the message is kept, and `flush` sends it.
+        After a `TransportError`, `LimitExceeded` or `ChannelUnknown` the message is kept, and
+        `flush` sends it.
 
         Args:
             correspondent: who, or their id.
@@ -307,7 +308,7 @@ class Organisation:
         )
         try:
             answer = await self._ask(one, Deposit(sealed=sealed))
-        except (ChannelClosed, ChannelUnknown):
+        except ChannelClosed:
             self._forget(id_)
             raise
         if not isinstance(answer, Deposited):
@@ -320,7 +321,7 @@ class Organisation:
         self._keep(replace(self._state, waiting=waiting))
 
     async def _ask(self, one: Correspondent, request: MailboxRequest) -> MailboxAnswer:
-        place = _Place(one.server, one.server_key)
+        place = Place(one.server, one.server_key)
         try:
             answer, found = await self._ask_at(place, one.id, one.capability, request)
         except ChannelClosed:
@@ -333,8 +334,8 @@ class Organisation:
         return answer
 
     async def _ask_at(
-        self, place: "_Place", name: str, capability: bytes, request: MailboxRequest
-    ) -> "tuple[MailboxAnswer, _Place]":
+        self, place: Place, name: str, capability: bytes, request: MailboxRequest
+    ) -> tuple[MailboxAnswer, Place]:
         bearer = base64.urlsafe_b64encode(capability).decode().rstrip("=")
         for _ in range(MOVES_COUNT_MAX + 1):
             body = encode_request(request)
@@ -346,11 +347,23 @@ class Organisation:
             if not isinstance(answer, Refused):
                 return answer, place
             if answer.home is None:
-                raise _error_of(answer.reason)
-            place = _Place(*answer.home)
+                raise error_of(answer.reason)
+            place = Place(*answer.home)
             if isinstance(request, TakeReplies):
                 request = replace(request, after=0)
+            if not isinstance(request, AskCard):
+                place = await self._checked(place, name, capability)
         raise RemoteProtocolError("the servers send this request on and on")
+
+    async def _checked(self, place: Place, name: str, capability: bytes) -> Place:
+        """Return where a mailbox is, once the server there has shown the person's keys."""
+        request = AskCard(nonce=secrets.token_bytes(NONCE_SIZE))
+        answer, found = await self._ask_at(place, name, capability, request)
+        if not isinstance(answer, CardShown):
+            raise RemoteProtocolError("the server answers what it was not asked")
+        if Card.verify(answer.card).address.hex() != name:
+            raise WrongContext("the new server shows another person's keys")
+        return found
 
     def _find(self, correspondent: Correspondent | str) -> Correspondent:
         name = correspondent if isinstance(correspondent, str) else correspondent.id
@@ -362,27 +375,3 @@ class Organisation:
     def _keep(self, state: State) -> None:
         save_state(self._path, state)
         self._state = state
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a mailbox is."""
-
-    server: str
-    server_key: ServerKey
-
-
-def _error_of(reason: Refusal) -> BillfoldError:
-    match reason:
-        case Refusal.CLOSED:
-            return ChannelClosed("the person has closed this channel; nothing more can be sent")
-        case Refusal.UNKNOWN | Refusal.MOVED:
-            return ChannelUnknown(
-                "the server does not know this channel; ask the person for the address again"
-            )
-        case Refusal.FULL:
-            return LimitExceeded("nothing was collected for long; try again later")
-        case Refusal.RATE:
-            return LimitExceeded("too much was sent within the hour; try again later")
-        case Refusal.STORE:
-            return TransportError("the server could not keep it; try again later")
