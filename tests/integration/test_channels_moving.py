@@ -1,3 +1,4 @@
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from billfold_protocol.messages import (
 )
 from tests.support.running_server import running_server
 from tests.support.sync_client import SyncClient, move_home
+from tests.support.towns import Town, moved, settled
 from tests.support.wallets import TestWallet
 
 KEYS = ChannelKeys(bytes(range(32)))
@@ -94,3 +96,29 @@ async def test_an_organisation_follows_a_wallet_that_moved(tmp_path: Path) -> No
         await there.send(AskMailbox(wallet_id=wallet.chain.wallet_id, request=reply))
         await there.until(TellMailbox)
         assert [one.message.id for one in await library.collect(member.id)] == ["1"]
+
+
+async def test_a_channel_goes_on_at_the_wallets_new_server(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        town = Town(tmp_path, stack)
+        old, new = await town.build("old"), await town.build("new")
+        home = await town.settle(old)
+        laptop = await home.found("laptop")
+        phone = await home.link("phone", laptop)
+        opened = await laptop.channels.open("https://library.example", name="Library")
+        await home.settle()
+        library = await stack.enter_async_context(Organisation(tmp_path / "library.json"))
+        member = await library.accept(opened.uri)
+        await library.send(member, "before")
+        await home.settle()
+        await moved(laptop, new)
+        await settled(home, new)
+        await library.send(member, "after")
+        await settled(home, new)
+        subjects = {str(view.fields["subject"].value) for view in phone.channels.messages()}
+        assert subjects == {"before", "after"}
+        for view in phone.channels.messages():
+            await phone.channels.answer(view.id, "thank you")
+        await settled(home, new)
+        assert len(await library.collect(member.id)) == 2
+        assert Invitation.parse(laptop.channels.get("Library").uri).server == new
