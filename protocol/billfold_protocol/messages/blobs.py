@@ -13,6 +13,7 @@ from billfold_protocol.errors import Malformed
 from billfold_protocol.feed import Reason
 from billfold_protocol.feed.checkpoint import parse_reason
 from billfold_protocol.ids import BlobId, HolderTag, WalletId
+from billfold_protocol.messages.heads import open_message, wallet_of
 
 BITMAP_SIZE_MAX = limits.BLOB_CHUNKS_COUNT_MAX // 8
 
@@ -129,7 +130,8 @@ def parse_blob_request(data: bytes) -> BlobRequest:
     Raises:
         Malformed: it is not a request about a blob.
     """
-    kind, wallet_id, rest = _open(data)
+    kind, fields = open_message(data)
+    wallet_id, rest = wallet_of(fields), fields[2:]
     match kind, rest:
         case 41, [manifest]:
             return OfferBlob(
@@ -183,7 +185,8 @@ def parse_blob_answer(data: bytes) -> BlobAnswer:
     Raises:
         Malformed: it is not an answer about a blob.
     """
-    kind, wallet_id, rest = _open(data)
+    kind, fields = open_message(data)
+    wallet_id, rest = wallet_of(fields), fields[2:]
     match kind, rest:
         case 14, [blob, missing]:
             return BlobState(
@@ -228,14 +231,6 @@ def parse_missing(bitmap: bytes, count: int) -> frozenset[int]:
     if bits.bit_length() > count or bitmap.endswith(b"\0"):
         raise Malformed("what is missing of the blob is not a set of its chunks")
     return frozenset(index for index in range(count) if bits >> index & 1)
-
-
-def _open(data: bytes) -> tuple[int, WalletId, list[object]]:
-    fields = codec.as_array(codec.decode(data, size_max=limits.FRAME_SIZE_MAX))
-    if not fields[1:]:
-        raise Malformed("a message has a type and a wallet")
-    kind = codec.as_integer(fields[0], maximum=255)
-    return kind, WalletId(codec.as_bytes(fields[1], 32)), fields[2:]
 
 
 def _parse_blob(value: object) -> BlobId:

@@ -6,12 +6,12 @@ Spec: 21-sync.md
 from dataclasses import dataclass
 
 from billfold_protocol import codec, limits
-from billfold_protocol.errors import Malformed
 from billfold_protocol.feed import Vector, parse_vector
 from billfold_protocol.feed.beacon import CHECKPOINT_SIZE_MAX
 from billfold_protocol.feed.vector import encode_vector
 from billfold_protocol.ids import ChainHead, DeviceId, FeedId, InstanceId, WalletId
 from billfold_protocol.messages import mailboxes, moving, recovery
+from billfold_protocol.messages.heads import open_message, wallet_of
 from billfold_protocol.messages.mailboxes import AskMailbox
 from billfold_protocol.messages.moving import Inquire
 from billfold_protocol.messages.recovery import Locate, PutLocator
@@ -261,15 +261,13 @@ def parse_client_message(data: bytes) -> ClientMessage:
     Raises:
         Malformed: it is not a message that a client sends.
     """
-    fields = codec.as_array(codec.decode(data, size_max=limits.FRAME_SIZE_MAX))
-    if not fields[1:]:
-        raise Malformed("a message has a type and a wallet")
-    kind, rest = codec.as_integer(fields[0], maximum=255), fields[2:]
+    kind, fields = open_message(data)
+    rest = fields[2:]
     if kind in {recovery.PUT_LOCATOR, recovery.LOCATE}:
         return recovery.parse_from_client(fields)
     if kind == moving.INQUIRE:
         return moving.parse_inquire(fields)
-    wallet_id = WalletId(codec.as_bytes(fields[1], 32))
+    wallet_id = wallet_of(fields)
     if kind in mailboxes.CLIENT_KINDS:
         return mailboxes.parse_from_client(kind, wallet_id, rest)
     return _parse_about_wallet(kind, wallet_id, rest)

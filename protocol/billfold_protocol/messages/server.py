@@ -6,13 +6,13 @@ Spec: 21-sync.md
 from dataclasses import dataclass
 
 from billfold_protocol import codec, limits
-from billfold_protocol.errors import Malformed
 from billfold_protocol.feed import Reason, Vector, parse_vector
 from billfold_protocol.feed.checkpoint import STATEMENT_SIZE_MAX, parse_reason
 from billfold_protocol.feed.vector import encode_vector
 from billfold_protocol.ids import DeviceId, InstanceId, ServerKey, WalletId
 from billfold_protocol.messages import mailboxes, moving, recovery
 from billfold_protocol.messages.client import parse_raws, parse_wraps
+from billfold_protocol.messages.heads import open_message, wallet_of
 from billfold_protocol.messages.mailboxes import TellMailbox
 from billfold_protocol.messages.moving import Vacancy
 from billfold_protocol.messages.recovery import Located, LocatorKept
@@ -227,10 +227,7 @@ def parse_server_message(data: bytes) -> ServerMessage:
     Raises:
         Malformed: it is not a message that a server sends.
     """
-    fields = codec.as_array(codec.decode(data, size_max=limits.FRAME_SIZE_MAX))
-    if not fields[1:]:
-        raise Malformed("a message has a type and a wallet")
-    kind = codec.as_integer(fields[0], maximum=255)
+    kind, fields = open_message(data)
     if kind == 1:
         _, version, nonce, server_key, instance = codec.as_array(fields, 5)
         return Challenge(
@@ -243,7 +240,7 @@ def parse_server_message(data: bytes) -> ServerMessage:
         return recovery.parse_from_server(fields)
     if kind == moving.VACANCY:
         return moving.parse_vacancy(fields)
-    wallet_id = WalletId(codec.as_bytes(fields[1], 32))
+    wallet_id = wallet_of(fields)
     if kind in mailboxes.SERVER_KINDS:
         return mailboxes.parse_from_server(kind, wallet_id, fields[2:])
     return _parse_about_wallet(kind, wallet_id, fields[2:])
