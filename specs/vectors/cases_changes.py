@@ -172,6 +172,11 @@ def _bad_operations(parts: ChangeParts, first: In) -> Iterable[Vector]:
     for name, columns, comment in (
         ("value-short", {0x57: b"Ban"}, "a value shorter than it says"),
         ("value-long", {0x57: b"Bank!"}, "a value longer than it says"),
+        (
+            "value-number-long",
+            {0x56: b"\x7f\xb4\x01", 0x57: b"\x80" * 10 + b"\x01"},
+            "an integer of 11 bytes",
+        ),
         ("null-with-size", {0x56: b"\x7f\x40"}, "a null of 4 bytes"),
         ("rows-differ", {0x42: b"\x02\x01"}, "columns that differ in length"),
         ("number-long", {0x42: b"\x7f\x81\x00"}, "a number in a longer format"),

@@ -87,6 +87,28 @@ MUTANTS = (
         "billfold_protocol.codec",
         ("if again != data:", "if False:"),
     ),
+    mutant(
+        "P08",
+        "nobody is told whose change it was",
+        "billfold.inbox",
+        (
+            "RecordsChanged(fields=fields, device=device,",
+            "RecordsChanged(fields=fields, device=None,",
+        ),
+    ),
+    mutant(
+        "P08",
+        "a value of another type is given to programs",
+        "billfold.model.fields",
+        ("return value if is_of(value_type, value) else None", "return value"),
+        at="unchanged",
+    ),
+    mutant(
+        "P08",
+        "a number may have any size",
+        "billfold.document.columns",
+        ("if not fits or size", "if size"),
+    ),
     mutant("P09", "an entry is as long as what it holds", SEALING, _UNPADDED, at="secrets"),
     mutant("M01", "an entry is not padded", SEALING, _UNPADDED, at="secrets"),
     mutant("M02", "an entry is sealed in clear", SEALING, *_IN_CLEAR, at="secrets"),

@@ -28,6 +28,7 @@ def test_a_record_goes_through_its_life(shell: Shell) -> None:
         "tags": ["city"],
         "attachments": [],
         "notes": None,
+        "warnings": [],
         "is_trashed": False,
     }
     changed = shell("set", record, "username=bob", "visits:=3", "notes=long", "--unset", "title")

@@ -15,7 +15,7 @@ from billfold.cli.assignments import BASE64
 from billfold.cli.wire import JsonObject
 from billfold.document import NOTES, TAGS, RecordView, Scalar, Value
 from billfold.exporting import INTERNAL_FIELDS
-from billfold.model import label_of, tags_of
+from billfold.model import label_of, lookalikes, misfits, tags_of
 from billfold.wallet import Wallet
 from billfold_protocol.errors import InputError
 
@@ -69,6 +69,7 @@ def describe_record(view: RecordView, wallet: Wallet, *, show_secrets: bool) -> 
         "tags": list(tags_of(view)),
         "attachments": [one.name for one in wallet.attachments.list(view.id)],
         NOTES: view.notes or None,
+        "warnings": [*map(str, misfits(view).values()), *lookalikes(view).values()],
         "is_trashed": view.is_trashed,
     }
 

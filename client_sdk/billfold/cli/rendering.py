@@ -54,6 +54,8 @@ def _show_record(result: JsonObject, terminal: Terminal) -> None:
         terminal.line(f"notes: {result['notes']}")
     for name, values in result["conflicts"].items():
         _show_values(name, values, terminal)
+    for warning in result["warnings"]:
+        terminal.note(f"Look twice: {warning}.")
 
 
 def _show_records(result: JsonObject, terminal: Terminal) -> None:

@@ -34,6 +34,7 @@ MAKE_TEXT: Final = 4
 _ACTIONS: Final = frozenset({SET, DELETE, MAKE_TEXT})
 _COUNTS: Final = frozenset({0, 1})
 _VALUE_TYPE_MAX: Final = 7
+_UNSIGNED: Final = 3
 _INTEGER: Final = 4
 _FLOAT: Final = 5
 _TEXT: Final = 6
@@ -204,7 +205,9 @@ def read_values(metadata: bytes, column: bytes) -> list[Scalar | Unread]:
         kind, size = held & 0x0F, held >> 4
         if kind > _VALUE_TYPE_MAX:
             raise Quarantined("A change holds a kind of value that no field has.")
-        if size != _SIZES.get(kind, size) or position + count * size > len(column):
+        is_number = kind in {_UNSIGNED, _INTEGER}
+        fits = size <= (_INTEGER_SIZE_MAX if is_number else len(column))
+        if not fits or size != _SIZES.get(kind, size) or position + count * size > len(column):
             raise Malformed("A change holds a value of a size that it cannot have.")
         if not size:
             values.extend([_EMPTY.get(kind, Unread.VALUE)] * count)

@@ -27,6 +27,7 @@ from billfold.model.possessions import DocumentRecord, Login, Pass, Payment
 from billfold.model.registry import RECORD_TYPES, RecordType, field_of, type_of_view
 from billfold.model.schemas import json_schema, merge_name
 from billfold.model.statements import SOURCES, Intent, Person, Preference, Setting
+from billfold.model.suspicions import lookalikes, misfits
 from billfold.model.type_names import CREDENTIAL, DEVICE, LOGIN, PREFERENCE, RELATIONSHIP
 
 __all__ = [
@@ -71,7 +72,9 @@ __all__ = [
     "field_of",
     "json_schema",
     "label_of",
+    "lookalikes",
     "merge_name",
+    "misfits",
     "relationship_key",
     "tag_field",
     "tags_of",

@@ -16,7 +16,7 @@ from billfold_protocol.errors import InputError
 
 _OWN: Final = frozenset({"type", "trashed", "purged"})
 
-_EXPECTED: Final = {
+EXPECTED: Final = {
     ValueType.TEXT: "a text",
     ValueType.INTEGER: "a whole number",
     ValueType.NUMBER: "a number",
@@ -27,6 +27,7 @@ _EXPECTED: Final = {
     ValueType.FACT: "an issuer's fact: a value with the issuer's time",
     ValueType.ANY: "a value",
 }
+"""What a field holds, for a sentence."""
 
 Input = Scalar | IssuerFact
 """What a caller gives for a field."""
@@ -92,7 +93,7 @@ def check_field(record_type: str | None, name: str, value: Input) -> Scalar:
             raise InputError(f"a record of type {record_type} has no field {name!r}")
         return stored
     if not is_of(field.value, stored):
-        raise InputError(f"the field {name!r} of a {record_type} is {_EXPECTED[field.value]}")
+        raise InputError(f"the field {name!r} of a {record_type} is {EXPECTED[field.value]}")
     _check_choice(field, name, stored)
     return stored
 

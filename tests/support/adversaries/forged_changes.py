@@ -23,6 +23,15 @@ def change_by(actor: bytes, *edits: Edit, time_ms: int = TIME_MS) -> bytes:
     return change.raw
 
 
+def change_after(document: Document, actor: bytes, *edits: Edit) -> bytes:
+    """Return a change of an author who has seen all that a document holds."""
+    seen = Document(actor)
+    seen.apply([raw for _, raw in document.changes()])
+    change = seen.change(edits, time_ms=TIME_MS)
+    assert change is not None
+    return change.raw
+
+
 def contents(raw: bytes) -> bytes:
     """Return what is inside a change's frame."""
     _, start = read_unsigned(raw, 9)
@@ -79,6 +88,15 @@ def with_counter(actor: bytes, counter: int) -> bytes:
     head = b"\x00\x10" + actor + b"\x01"
     assert body.startswith(head + b"\x01")
     return framed(head + encode_unsigned(counter) + body[len(head) + 1 :])
+
+
+def with_large_integer(actor: bytes) -> bytes:
+    """Return a change that writes 2^256 where an integer is: 37 bytes of signed LEB128."""
+    number = b"\x80" * 36 + b"\x10"
+    metadata = encode_unsigned(len(number) << 4 | 4)
+    body = contents(change_by(actor)).replace(b"\x7f\x14\x00", b"\x7f" + metadata + number)
+    sizes = bytes((0x56, 1 + len(metadata), 0x57, len(number)))
+    return framed(body.replace(b"\x56\x02\x57\x01", sizes))
 
 
 def _edits(random: Random) -> list[Edit]:
