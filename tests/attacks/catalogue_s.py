@@ -73,8 +73,8 @@ MUTANTS = (
         "an entry is never known already",
         GRAPH,
         (
-            "if node is None:\n            return False\n        if entry.k < len",
-            "return False\n        if entry.k < len",
+            "if node is None:\n            return False\n        is_judged",
+            "return False\n        is_judged",
         ),
         ("here = None if tree is None else tree.find(dep.seq, dep.id)", "here = None"),
         at="error unchanged",
