@@ -24,7 +24,7 @@ LOW_WATER = 64 * 1024
 OUTBOX_SIZE_MAX = 32 * 1024 * 1024
 """Bytes at which a connection is given up: its peer asks for much and reads nothing."""
 
-POOL_SIZE_AIM = 256 * 1024 * 1024
+POOL_SIZE_AIM = 64 * 1024 * 1024
 """Bytes of all connections together, above which the low-water mark decides for each."""
 
 Writing = Coroutine[Any, Any, None]

@@ -41,5 +41,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish() -> None:
     """Write the results where the runner of mutants asks for them."""
     if path := os.environ.get("BILLFOLD_ATTACKS_REPORT"):
-        found = [{"rows": r.rows, "shown": r.shown, "broken": r.broken} for r in RESULTS]
+        found = [
+            {"rows": r.rows, "name": r.name, "shown": r.shown, "broken": r.broken} for r in RESULTS
+        ]
         Path(path).write_text(json.dumps(found))

@@ -1,13 +1,15 @@
 import asyncio
 import secrets
+from math import log2
 from pathlib import Path
 
 import pytest
+from mnemonic import Mnemonic
 
 from billfold import Wallet
 from billfold.device import DeviceSecrets
 from billfold_protocol.errors import PairingFailed
-from billfold_protocol.linking import CodeExchange, LinkInitiator, LinkResponder
+from billfold_protocol.linking import CODE_WORDS_COUNT, CodeExchange, LinkInitiator, LinkResponder
 from billfold_protocol.membership import Kind
 from tests.support.adversaries.findings import Broken, named, refused, scaled, show
 from tests.support.adversaries.pairing import Meddle, Middle, attempt
@@ -16,7 +18,12 @@ from tests.support.linked_wallets import UNLOCK
 
 pytestmark = pytest.mark.attack("D05")
 
-GUESSES_COUNT = scaled(small=20, whole=500)
+GUESSES_COUNT = scaled(small=10, whole=500)
+"""Whole exchanges over a guess at the words."""
+
+KEYS_COUNT = scaled(small=50, whole=100_000)
+"""Meddlers who have some key or other, as a wrong guess gives one."""
+
 WELCOME = 3
 
 
@@ -38,6 +45,11 @@ def attackers_own(position: int, frame: bytes) -> bytes:
 def flipped(_position: int, frame: bytes) -> bytes:
     at = secrets.randbelow(len(frame) * 8)
     return (int.from_bytes(frame, "big") ^ 1 << at).to_bytes(len(frame), "big")
+
+
+def words_bits() -> float:
+    """Return how much there is to guess in the words of a code."""
+    return CODE_WORDS_COUNT * log2(len(Mnemonic("english").wordlist))
 
 
 def at(which: int, meddle: Meddle) -> Meddle:
@@ -107,3 +119,25 @@ async def test_a_guess_at_the_words_gives_the_two_ends_different_keys(tmp_path: 
             )
             responder.hello(side.hello("tablet", Kind.DEVICE))
     show(f"0 of {GUESSES_COUNT} guesses")
+
+
+def test_whoever_has_another_key_is_heard_by_nobody() -> None:
+    """A guess at 33 bits, one for each code: what is shown is that any other key is refused."""
+    with named("error"):
+        assert words_bits() > 20
+    keys = DeviceSecrets.generate(secrets.token_bytes)
+    side = LinkInitiator(
+        secrets.token_bytes(32),
+        keys=keys.keys,
+        signing_key=keys.signing_key,
+        unwrapping_key=keys.unwrapping_key,
+        random=secrets.token_bytes,
+    )
+    hello = side.hello("tablet", Kind.DEVICE)
+    for _ in range(KEYS_COUNT):
+        responder = LinkResponder(
+            secrets.token_bytes(32), expected_keys_hash=None, random=secrets.token_bytes
+        )
+        with refused(PairingFailed):
+            responder.hello(hello)
+    show(f"0 of {KEYS_COUNT} other keys, {words_bits():.0f} bits in the words")

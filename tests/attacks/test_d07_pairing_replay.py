@@ -1,18 +1,25 @@
+import hashlib
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from billfold.device import DeviceSecrets
 from billfold_protocol.errors import PairingFailed
-from billfold_protocol.linking import CodeExchange, LinkResponder
+from billfold_protocol.linking import CodeExchange, LinkInitiator, LinkResponder
+from billfold_protocol.membership import Kind
 from tests.support.adversaries.findings import Broken, named, refused, scaled, show
 from tests.support.adversaries.pairing import Middle, attempt
 from tests.support.adversaries.socket_stage import socket_stage
 
 pytestmark = pytest.mark.attack("D07")
 
-OFFLINE_COUNT = scaled(small=20, whole=500)
+OFFLINE_COUNT = scaled(small=10, whole=500)
+"""Whole exchanges with what was recorded of one side."""
+
+CANDIDATES_COUNT = scaled(small=200, whole=1_000_000)
+"""Keys made of guesses and all that was recorded, each tried on a recorded message."""
 
 
 def replaying(old: list[bytes], which: int) -> Callable[[int, bytes], bytes]:
@@ -82,7 +89,23 @@ def test_a_recorded_exchange_tells_nothing_about_the_words() -> None:
         attacker = CodeExchange(guess, is_initiator=False, random=secrets.token_bytes)
         if attacker.finish(victim.message) == key:
             raise Broken("secrets", "a recorded exchange can be tried offline")
-    responder = LinkResponder(bytes(32), expected_keys_hash=None, random=secrets.token_bytes)
-    with refused(PairingFailed):
-        responder.hello(bytes(100))
-    show(f"0 of {OFFLINE_COUNT} offline tries")
+    keys = DeviceSecrets.generate(secrets.token_bytes)
+    side = LinkInitiator(
+        key,
+        keys=keys.keys,
+        signing_key=keys.signing_key,
+        unwrapping_key=keys.unwrapping_key,
+        random=secrets.token_bytes,
+    )
+    hello = side.hello("tablet", Kind.DEVICE)
+    recorded = hashlib.sha256(victim.message + other.message)
+    for number in range(CANDIDATES_COUNT):
+        candidate = recorded.copy()
+        candidate.update(words.encode() if number % 2 else b"guess %d" % number)
+        responder = LinkResponder(
+            candidate.digest(), expected_keys_hash=None, random=secrets.token_bytes
+        )
+        with refused(PairingFailed):
+            responder.hello(hello)
+    LinkResponder(key, expected_keys_hash=None, random=secrets.token_bytes).hello(hello)
+    show(f"0 of {OFFLINE_COUNT + CANDIDATES_COUNT} offline tries")

@@ -17,7 +17,7 @@ from tests.support.running_server import running_server, settings
 
 pytestmark = pytest.mark.attack("D19")
 
-GUESSES_COUNT = scaled(small=2_000, whole=1_000_000)
+GUESSES_COUNT = scaled(small=2_000, whole=14_000_000)
 
 
 @pytest.mark.parametrize("size", [0, 8, 10, 15, 16, 24, 31])

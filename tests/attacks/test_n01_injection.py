@@ -14,7 +14,7 @@ from tests.support.adversaries.socket_stage import socket_stage
 pytestmark = pytest.mark.attack("N01")
 
 ROOT = Path(__file__).parents[2]
-REQUESTS_COUNT = scaled(small=60, whole=3000)
+REQUESTS_COUNT = scaled(small=60, whole=10_000)
 STATEMENTS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "DROP ")
 
 PAYLOADS = (

@@ -49,7 +49,7 @@ async def test_readers_that_sleep_cost_little_memory_and_miss_nothing(tmp_path: 
             with named("others"):
                 # Each holds its high-water mark and a message on top of it, and no more.
                 assert most <= SLEEPERS_COUNT * 3 * outbox.HIGH_WATER
-                assert most <= GROWTH_MAX
+                assert most <= GROWTH_MAX, f"{most >> 20} MiB wait"
                 assert grown <= GROWTH_MAX, f"{grown >> 20} MiB more"
             show(
                 f"{SLEEPERS_COUNT} sleepers, {most >> 20} MiB wait, {max(0, grown) >> 20} MiB more"

@@ -2,18 +2,31 @@ from random import Random
 
 import pytest
 
+from billfold.document import Document, FieldEdit
 from billfold.events import Warned
 from billfold_protocol.errors import LimitExceeded, Malformed, PeerPoison, Quarantined
 from billfold_protocol.membership import Role
 from tests.support.adversaries.attack import Attack
 from tests.support.adversaries.findings import Broken, named, scaled, show
-from tests.support.adversaries.forged_changes import mutated, unreadable_number
+from tests.support.adversaries.forged_changes import (
+    RECORD,
+    any_change,
+    contents,
+    damaged,
+    mutated,
+    unreadable_number,
+)
 from tests.support.adversaries.mallory import Mallory, with_mallory
 from tests.support.adversaries.thief import replica_of
 
 pytestmark = pytest.mark.attack("P01")
 
 FUZZED_COUNT = scaled(small=200, whole=20_000)
+"""Damaged changes in valid entries."""
+
+BARE_COUNT = scaled(small=200, whole=1_000_000)
+"""Damaged changes as an opened entry gives them to the document."""
+
 BATCH_COUNT = 200
 TYPED = (LimitExceeded, Malformed, PeerPoison, Quarantined)
 
@@ -32,6 +45,23 @@ async def test_a_change_that_breaks_the_library_is_set_aside_and_others_go_on() 
     with named("unchanged"):
         assert laptop.replica.quarantined_count == phone.replica.quarantined_count == 1
     attack.ends(shows=[PeerPoison], changes=[laptop, phone])
+
+
+def test_no_damaged_change_ends_the_process() -> None:
+    """A document takes what is sound and sets the rest aside, and goes on."""
+    random, kinds = Random(2), set[str]()
+    actors = [random.randbytes(16) for _ in range(BATCH_COUNT)]
+    bodies = [(actor, contents(any_change(actor, random))) for actor in actors]
+    for _ in range(0, BARE_COUNT, BATCH_COUNT):
+        document = Document(bytes(16))
+        for actor, body in bodies:
+            for item in document.apply([damaged(body, random)], feed=actor).set_aside:
+                if not isinstance(item.error, TYPED):
+                    raise Broken("error", f"{item.error!r} is none of the four")
+                kinds.add(type(item.error).__name__)
+        with named("kept"):
+            assert document.change([FieldEdit(RECORD, "mine", 1)], time_ms=0) is not None
+    show(*sorted(kinds), f"{BARE_COUNT} damaged changes without an envelope")
 
 
 async def test_no_damaged_change_ends_the_process_or_the_others_edits() -> None:

@@ -7,12 +7,13 @@ from billfold_protocol.errors import Gap, LimitExceeded
 from billfold_protocol.feed import Dep
 from billfold_protocol.ids import EntryId, FeedId
 from tests.support.adversaries.attack import Attack
-from tests.support.adversaries.findings import IS_WHOLE, named, show
+from tests.support.adversaries.findings import IS_WHOLE, named, scaled, show
 from tests.support.adversaries.mallory import with_mallory
 
 pytestmark = pytest.mark.attack("P04")
 
 WAITING_COUNT_MAX = limits.WAITING_COUNT_MAX if IS_WHOLE else 300
+WANTED_COUNT = scaled(small=0, whole=100_000)
 BATCH_COUNT = 100
 
 
@@ -23,7 +24,7 @@ async def test_entries_whose_ancestors_nobody_has_are_bounded_for_their_author_a
     stage, laptop, phone, mallory = with_mallory("P04")
     attack = Attack(stage, phone)
     random = Random(4)
-    wanted = WAITING_COUNT_MAX + 2 * BATCH_COUNT
+    wanted = max(WAITING_COUNT_MAX + 2 * BATCH_COUNT, WANTED_COUNT)
     batch: list[bytes] = [mallory.entry()]
     for _ in range(wanted):
         unknown = Dep(FeedId(random.randbytes(16)), 3, EntryId(random.randbytes(32)))

@@ -14,7 +14,7 @@ from tests.support.adversaries.thief import replica_of
 
 pytestmark = pytest.mark.attack("P09")
 
-TRIALS_COUNT = scaled(small=20, whole=2000)
+TRIALS_COUNT = scaled(small=20, whole=10_000)
 SECRET_SIZE = 24
 SHORT = range(1, 13)
 

@@ -22,7 +22,7 @@ from tests.support.adversaries.thief import replica_of
 
 pytestmark = pytest.mark.attack("S13")
 
-RECORDS_COUNT = scaled(small=3, whole=20)
+RECORDS_COUNT = scaled(small=3, whole=200)
 FLIPS_COUNT = scaled(small=150, whole=10**9)
 TYPED: tuple[type[BillfoldError], ...] = (
     AuthFailed,

@@ -46,7 +46,17 @@ def framed(body: bytes) -> bytes:
 
 def mutated(actor: bytes, random: Random) -> bytes:
     """Return a change with a few bytes replaced, deleted or inserted, and a true checksum."""
-    body = bytearray(contents(change_by(actor, *_edits(random))))
+    return damaged(contents(any_change(actor, random)), random)
+
+
+def any_change(actor: bytes, random: Random) -> bytes:
+    """Return the first change of an author, with a value of some type."""
+    return change_by(actor, *_edits(random))
+
+
+def damaged(contents: bytes, random: Random) -> bytes:
+    """Return what is inside a change damaged in a few places, in a frame with a true checksum."""
+    body = bytearray(contents)
     for _ in range(random.randrange(1, 4)):
         at = random.randrange(HEAD_SIZE, len(body))
         match random.randrange(3):
