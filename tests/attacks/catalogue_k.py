@@ -13,10 +13,6 @@ STATE = "billfold_protocol.membership.state"
 ENTRY = "billfold_protocol.feed.entry"
 
 _EMPTY = 'return b""'
-_FETCH = (
-    'core.journal.sends.append(__import__("billfold_protocol.messages").messages.Fetch('
-    "wallet_id=core.wallet_id, feed=entry.value.feed, from_seq=0, count=1))"
-)
 _LAX = (
     'scalar = int.from_bytes(signature[32:], "little") % '
     "(2**252 + 27742317777372353535851937790883648493); "
@@ -84,9 +80,12 @@ MUTANTS = (
     ),
     mutant(
         "K10",
-        "a device asks again for what does not open",
+        "a device asks again for one cause of failure only",
         "billfold.core",
-        ("core.write(PutQuarantined(entry.value.id, entry.raw, str(error)))", _FETCH),
+        (
+            "core.quarantined.add(entry.value.id)",
+            "isinstance(error, VerificationError) and core.quarantined.add(entry.value.id)",
+        ),
         at="secrets",
     ),
     mutant(

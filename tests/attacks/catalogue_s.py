@@ -130,6 +130,12 @@ MUTANTS = (
         at="error kept",
     ),
     mutant(
+        "S11",
+        "an ack is not kept as evidence",
+        "billfold.comparing",
+        ("if newest is not None and (kept is None", "if False and newest and (kept is None"),
+    ),
+    mutant(
         "S12",
         "a beacon needs no signature",
         "billfold_protocol.feed.checkpoint",

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.attack("N04")
 SLEEPERS_COUNT = scaled(small=4, whole=500)
 ENTRIES_COUNT = scaled(small=120, whole=10_000)
 ENTRY_SIZE = scaled(small=60_000, whole=1_000)
-BATCH_COUNT = scaled(small=8, whole=100)
+BATCH_COUNT = scaled(small=8, whole=25)
 WOKEN_COUNT = scaled(small=2, whole=20)
 GROWTH_MAX = 100 * 1024 * 1024
 
