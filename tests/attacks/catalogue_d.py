@@ -88,7 +88,7 @@ MUTANTS = (
         "D10",
         "a new epoch has the old key",
         "billfold.authoring",
-        ("key=EpochKey(self.random(32))", "key=self.epoch_keys[state.epoch.id]"),
+        ("key=key or EpochKey(self.random(32))", "key=key or self.epoch_keys[state.epoch.id]"),
         at="secrets",
     ),
     mutant(

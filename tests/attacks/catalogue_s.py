@@ -132,8 +132,8 @@ MUTANTS = (
     mutant(
         "S11",
         "an ack is not kept as evidence",
-        "billfold.comparing",
-        ("if newest is not None and (kept is None", "if False and newest and (kept is None"),
+        "billfold.evidence",
+        ("if kept is None or kept.entry.feed", "if kept and kept.entry.feed"),
     ),
     mutant(
         "S12",
