@@ -133,7 +133,10 @@ MUTANTS = (
         "S11",
         "an ack is not kept as evidence",
         "billfold.evidence",
-        ("if kept is None or kept.entry.feed", "if kept and kept.entry.feed"),
+        (
+            "if kept is None or kept.entry.feed != newest.feed or kept.entry.seq <= newest.seq:",
+            "if False:",
+        ),
     ),
     mutant(
         "S12",
