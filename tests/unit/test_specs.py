@@ -51,10 +51,13 @@ ATTACKS = {
 FINDINGS = {name for module in (errors, events) for name in vars(module) if name[0].isupper()}
 
 
-def rows_with_tests() -> dict[str, Path]:
-    """Return the rows that have a file of tests."""
-    paths = (ROOT / "tests" / "attacks").glob("test_[a-z]??_*.py")
-    return {path.name[5:8].upper(): path for path in sorted(paths)}
+def rows_with_tests() -> dict[str, str]:
+    """Return the text of the files of tests of each row that has any."""
+    texts: dict[str, str] = {}
+    for path in sorted((ROOT / "tests" / "attacks").glob("test_[a-z]??_*.py")):
+        row = path.name[5:8].upper()
+        texts[row] = texts.get(row, "") + path.read_text(encoding="utf-8")
+    return texts
 
 
 def quoted(cell: str) -> list[str]:
@@ -73,7 +76,7 @@ def test_the_table_of_attacks_names_the_tests_findings_and_mutants_of_a_row(row:
         assert set(quoted(tests)) <= names_of_tests()
         assert quoted(tests) or tests.startswith("waits: ")
         return
-    text = rows_with_tests()[id_].read_text(encoding="utf-8")
+    text = rows_with_tests()[id_]
     functions = [node for node in ast.parse(text).body if isinstance(node, FUNCTIONS)]
     assert quoted(tests) == [node.name for node in functions if node.name.startswith("test_")]
     assert set(quoted(shown)) <= FINDINGS
