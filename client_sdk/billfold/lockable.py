@@ -63,6 +63,8 @@ class LockableWallet(WalletReading):
     async def close(self) -> None:
         """Make durable what is left, go offline and let go of the folder.
 
+        What goes on after that should `lock` first: Python lets go of closed keys when it likes.
+
         Raises:
             StoreError: the last edits could not be made durable; their calls have said so too.
         """
@@ -88,8 +90,13 @@ class LockableWallet(WalletReading):
         Raises:
             StoreError: the last edits could not be made durable; the wallet is locked all the same.
         """
-        if not self._is_closed:
+        if self._is_closed:
+            return
+        try:
             await self._let_go()
+        finally:
+            # Keys and records hang together in cycles, which otherwise live on for a while.
+            gc.collect()
 
     async def unlock(self, unlock: Unlock) -> None:
         """Open a locked wallet again; nothing happens if it is open.
@@ -127,12 +134,7 @@ class LockableWallet(WalletReading):
         unlocked, self._unlocked = self._unlocked, None
         if unlocked is None:
             return
-        try:
-            await unlocked.end()
-        finally:
-            del unlocked
-            # Keys and records hang together in cycles, which otherwise live on for a while.
-            gc.collect()
+        await unlocked.end()
 
     @property
     def recovery(self) -> Recovery:

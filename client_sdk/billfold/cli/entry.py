@@ -3,6 +3,7 @@
 Spec: 00-overview.md
 """
 
+import functools
 import importlib.metadata
 import json
 import os
@@ -86,6 +87,10 @@ def root(
         typer.echo(context.get_help())
 
 
+_command = functools.cache(get_command)
+"""Builds the commands once in a process: that takes half as long as a small command itself."""
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return the process's exit code.
 
@@ -94,9 +99,8 @@ def run(arguments: Sequence[str]) -> int:
     """
     if not os.environ.get(TRACEBACK_VARIABLE):
         sys.excepthook = report_unexpected
-    command = get_command(app)
     try:
-        code = command.main(args=list(arguments), prog_name="billfold", standalone_mode=False)
+        code = _command(app).main(args=list(arguments), prog_name="billfold", standalone_mode=False)
     except typer.TyperException as error:
         _refuse(error, is_json="--json" in arguments)
         return ExitCode.USAGE
