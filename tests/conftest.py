@@ -1,4 +1,5 @@
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -25,3 +26,9 @@ settings.load_profile("billfold")
 _state = tempfile.mkdtemp(prefix="billfold-state-")
 atexit.register(shutil.rmtree, _state, ignore_errors=True)
 os.environ["XDG_STATE_HOME"] = _state
+
+
+def pytest_collection_finish() -> None:
+    """Keep what collecting made out of every later garbage collection: it stays to the end."""
+    gc.collect()
+    gc.freeze()

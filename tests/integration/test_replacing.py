@@ -153,7 +153,7 @@ def test_the_command_line_gives_a_device_new_keys(
             code = linking.read_until("code")["code"]
             assert phone("join", code, "--server", server, "--name", "phone").code == 0
             assert linking.end().code == 0
-        laptop.add("credential", "title=Passport")
+        laptop.add("credential", "title=Passport", "raw=signed")
         asked = phone("replace").result
         assert (asked["event"], asked["has_others"]) == ("replacement_asked", True)
         assert laptop("replace", "phone").error == "InputError"

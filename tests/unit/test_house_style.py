@@ -23,39 +23,61 @@ def modules(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def named(paths: list[Path]) -> list[object]:
-    return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in paths]
-
-
-@pytest.mark.parametrize("path", named(modules(*LIBRARIES, "tests")))
-def test_a_module_and_its_functions_are_short(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MODULE_LENGTH_MAX
-    for node in ast.walk(parsed(path)):
+def offences(path: Path) -> list[str]:
+    """Return what is wrong with a module."""
+    tree = parsed(path)
+    found = []
+    if len(path.read_text(encoding="utf-8").splitlines()) > MODULE_LENGTH_MAX:
+        found.append(f"has more than {MODULE_LENGTH_MAX} lines")
+    is_library = path.relative_to(ROOT).parts[0] in LIBRARIES
+    for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
-            assert node.end_lineno - node.lineno < FUNCTION_LENGTH_MAX, node.name
+            if node.end_lineno - node.lineno >= FUNCTION_LENGTH_MAX:
+                found.append(f"{node.name} has more than {FUNCTION_LENGTH_MAX} lines")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and is_library:
+            found += ["prints"] * (node.func.id == "print")
+    return [*found, *docstring_offences(tree)] if is_library else found
 
 
-@pytest.mark.parametrize("path", named(modules(*LIBRARIES)))
-def test_a_module_says_what_it_is_and_which_spec_it_follows(path: Path) -> None:
-    docstring = ast.get_docstring(parsed(path))
-    assert docstring is not None
+def docstring_offences(tree: ast.Module) -> list[str]:
+    docstring = ast.get_docstring(tree)
+    if docstring is None:
+        return ["does not say what it is"]
     lines = docstring.splitlines()
-    assert len([line for line in lines if line]) <= DOCSTRING_LENGTH_MAX
+    found = []
+    if len([line for line in lines if line]) > DOCSTRING_LENGTH_MAX:
+        found.append(f"says what it is in more than {DOCSTRING_LENGTH_MAX} lines")
     match = re.fullmatch(r"Spec: (\d\d-[a-z-]+\.md)", lines[-1])
-    assert match is not None, lines[-1]
-    assert (ROOT / "specs" / match[1]).is_file(), match[1]
+    if match is None or not (ROOT / "specs" / match[1]).is_file():
+        found.append(f"follows no page of the specs: {lines[-1]}")
+    return found
 
 
-@pytest.mark.parametrize("path", named(modules(*LIBRARIES)))
-def test_a_library_does_not_print(path: Path) -> None:
-    calls = [node.func for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
-    assert not [call for call in calls if isinstance(call, ast.Name) and call.id == "print"]
+def test_every_module_is_short_says_what_it_is_and_does_not_print() -> None:
+    found = {
+        str(path.relative_to(ROOT)): wrong
+        for path in modules(*LIBRARIES, "tests")
+        if (wrong := offences(path))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("x = 1", "does not say what it is"),
+        ('"""A module."""', "follows no page of the specs: A module."),
+        ('"""A module.\n\nSpec: 99-nothing.md\n"""', "follows no page"),
+        ('"""' + "A line.\n" * 11 + '\nSpec: 01-terms.md\n"""', "more than 10 lines"),
+    ],
+)
+def test_a_docstring_that_breaks_the_rules_is_found(text: str, wrong: str) -> None:
+    assert wrong in docstring_offences(ast.parse(text))[0]
 
 
 def test_every_label_has_the_prefix_of_its_version_and_stands_once() -> None:
@@ -107,13 +129,13 @@ def uses() -> dict[str, set[tuple[str, str]]]:
     return found
 
 
-@pytest.mark.parametrize("domain", list(Domain), ids=lambda domain: domain.name)
-def test_a_label_is_used_for_its_one_purpose(domain: Domain) -> None:
-    is_used = domain.name in uses()
-    assert is_used == (domain.name not in RESERVED_DOMAINS)
-    kind = domain.value.decode().split("/")[2]
-    functions = {KINDS[name] for _, name in uses().get(domain.name, ()) if name in KINDS}
-    assert functions <= {kind}
+def test_a_label_is_used_for_its_one_purpose() -> None:
+    for domain in Domain:
+        is_used = domain.name in uses()
+        assert is_used == (domain.name not in RESERVED_DOMAINS), domain
+        kind = domain.value.decode().split("/")[2]
+        functions = {KINDS[name] for _, name in uses().get(domain.name, ()) if name in KINDS}
+        assert functions <= {kind}, domain
 
 
 def test_a_hash_a_key_and_a_seal_are_made_in_one_place_each() -> None:
