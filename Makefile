@@ -18,7 +18,7 @@ demo: $(READY)
 	$(BIN)/python -m tests.demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -q --numprocesses $(WORKERS)
+	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist worksteal
 
 check: lint types imports vectors test
 
