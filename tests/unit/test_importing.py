@@ -7,7 +7,7 @@ import pytest
 
 from billfold.cli import app_transfer
 from billfold.exporters import ExportedRecord, export_json
-from billfold.exporting import export_wallet, exported_records
+from billfold.exporting import ExportFormat, export_wallet, exported_records
 from billfold.import_plan import Past
 from billfold.importers import ImportedRecord, ImportReport, interface, read_import
 from billfold.importing import ImportResult, import_report
@@ -288,3 +288,7 @@ async def test_a_state_that_no_field_has_is_left_out_and_the_rest_comes_in(walle
         "The field 'state' is one of received, read, answered.",
         "The field 'balance' is what its issuer says, with its time.",
     ]
+
+
+def test_the_command_writes_the_formats_that_the_sdk_has() -> None:
+    assert set(app_transfer.FORMATS) == {one.value for one in ExportFormat}

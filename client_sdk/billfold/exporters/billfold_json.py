@@ -10,12 +10,12 @@ Spec: 40-wallet-document.md
 """
 
 import base64
-import json
 import math
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from billfold.exporters.interface import ExportedRecord, Scalar
+from billfold.exporters.writing import write_json
 from billfold_protocol.errors import InputError
 
 FORMAT: Final = "billfold-export"
@@ -53,11 +53,7 @@ def export_json(records: Iterable[ExportedRecord]) -> bytes:
         "version": VERSION,
         "records": [by_id[record_id] for record_id in sorted(by_id)],
     }
-    text = json.dumps(whole, ensure_ascii=False, allow_nan=False, indent=1)
-    try:
-        return f"{text}\n".encode()
-    except UnicodeEncodeError as error:
-        raise InputError("A text in the wallet is not valid Unicode, so it has no JSON.") from error
+    return write_json(whole)
 
 
 def _encode(value: Scalar) -> _Encoded:

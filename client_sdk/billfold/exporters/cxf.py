@@ -7,15 +7,13 @@ the item's tags. Reading the file back gives every field that is not listed as l
 Spec: 43-portability.md
 """
 
-import base64
-import json
 import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 from billfold.exporters.interface import ORIGINAL, Export, ExportedRecord, LeftOut, Scalar
+from billfold.exporters.writing import base64url, write_json
 from billfold.formats.cxf_vocabulary import CREDENTIALS, FIELD_TYPES, PLAIN, TOTP_DEFAULTS
-from billfold_protocol.errors import InputError
 
 _NO_TYPE: Final = "CXF has no credential for records of this type."
 _NO_FIELD: Final = "CXF has no member for this field."
@@ -54,7 +52,7 @@ def export_cxf(records: Iterable[ExportedRecord], *, account_id: bytes, exported
         "timestamp": exported_at,
         "accounts": [
             {
-                "id": _base64url(account_id),
+                "id": base64url(account_id),
                 "username": "",
                 "email": "",
                 "collections": [],
@@ -62,11 +60,7 @@ def export_cxf(records: Iterable[ExportedRecord], *, account_id: bytes, exported
             }
         ],
     }
-    text = json.dumps(whole, ensure_ascii=False, allow_nan=False, indent=1)
-    try:
-        return Export(data=f"{text}\n".encode(), left_out=tuple(left_out))
-    except UnicodeEncodeError as error:
-        raise InputError("A text in the wallet is not valid Unicode, so it has no JSON.") from error
+    return Export(data=write_json(whole), left_out=tuple(left_out))
 
 
 class _Item:
@@ -76,7 +70,7 @@ class _Item:
         self._record = record
         self._left_out = left_out
         self._fields = {name: value for name, value in record.fields.items() if name != ORIGINAL}
-        self._item: dict[str, Any] = {"id": _base64url(record.id.encode())}
+        self._item: dict[str, Any] = {"id": base64url(record.id.encode())}
 
     def build(self) -> dict[str, Any] | None:
         """Return the item, or None if the record has no place in CXF."""
@@ -199,7 +193,3 @@ def _editable(field_type: str, value: Scalar) -> dict[str, Any]:
 def _number(name: str) -> int:
     digits = re.search(r"[0-9]+$", name)
     return int(digits[0]) if digits else 0
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

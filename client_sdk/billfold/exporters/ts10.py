@@ -7,7 +7,6 @@ listed as left out. The object is sealed with a password (§5).
 Spec: 43-portability.md
 """
 
-import base64
 import json
 import re
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from billfold.exporters.interface import ORIGINAL, Export, ExportedRecord, LeftOut
+from billfold.exporters.writing import base64url, write_json
 from billfold.formats.sealed_json import seal_json
 from billfold.formats.ts10_vocabulary import (
     CLAIM_LISTS,
@@ -28,7 +28,6 @@ from billfold.formats.ts10_vocabulary import (
     TO_REQUEST,
     WHOLE,
 )
-from billfold_protocol.errors import InputError
 
 _NO_TYPE: Final = "TS10 moves credentials and the log of transactions, and no such records."
 _NO_FIELD: Final = "TS10 has no member for this field."
@@ -65,11 +64,7 @@ def export_ts10_plain(records: Iterable[ExportedRecord]) -> Export:
     for record in sorted(records, key=lambda record: record.id):
         _Writer(record, whole, left_out).write()
     whole[LOG].sort(key=lambda one: (one["time"], one.get("transactionIdentifier", "")))
-    text = json.dumps(whole, ensure_ascii=False, allow_nan=False, indent=1)
-    try:
-        return Export(data=f"{text}\n".encode(), left_out=tuple(left_out))
-    except UnicodeEncodeError as error:
-        raise InputError("A text in the wallet is not valid Unicode, so it has no JSON.") from error
+    return Export(data=write_json(whole), left_out=tuple(left_out))
 
 
 class _Writer:
@@ -148,7 +143,7 @@ class _Writer:
         self._whole[WHOLE].append(
             {
                 "format": kind if isinstance(kind, str) else "",
-                "credential": raw if isinstance(raw, str) else _base64url(raw),
+                "credential": raw if isinstance(raw, str) else base64url(raw),
             }
         )
         for name in list(self._fields):
@@ -188,7 +183,3 @@ def _date(seconds: int) -> str | None:
     except (ValueError, OverflowError, OSError):
         return None
     return moment.strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
